@@ -1,0 +1,101 @@
+"""The kinds of text that an inventory may hold; whatever is not one of them is refused.
+
+Values reach config files, shells and web addresses. Each kind here is narrow enough
+that it needs no escape anywhere; free text (`Line`) is quoted where it is used, by
+`tasks.quote`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+SECRET_SCHEMES = ("env", "file", "cmd")
+
+
+def _matching(pattern: str, meaning: str) -> Callable[[str], str]:
+    regex = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not regex.fullmatch(value):
+            raise ValueError(f"{value!r} is not {meaning}")
+        return value
+
+    return check
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9_@+.-]+)+", value) or ".." in value.split("/"):
+        raise ValueError(f"{value!r} is not an absolute path such as /etc/caddy/Caddyfile")
+    return value
+
+
+def _secret(value: str) -> str:
+    scheme, _, rest = value.partition(":")
+    if scheme not in SECRET_SCHEMES or not rest.strip() or not value.isprintable():
+        # The value itself is not repeated: it may be the secret, pasted by mistake.
+        raise ValueError("is not a secret reference: env:NAME, file:PATH or cmd:COMMAND")
+    return value
+
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
+Name = Annotated[
+    str, AfterValidator(_matching(_LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
+]
+DnsName = Annotated[
+    str,
+    AfterValidator(
+        _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name such as home.example")
+    ),
+]
+Path = Annotated[str, AfterValidator(_path)]
+UrlPath = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
+    ),
+]
+Url = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
+            "a web address such as https://mcp.example/sse",
+        )
+    ),
+]
+Unit = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", "the name of a unit or container such as plex")
+    ),
+]
+User = Annotated[
+    str, AfterValidator(_matching(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as root"))
+]
+EnvName = Annotated[
+    str, AfterValidator(_matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
+]
+Uuid = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            "an id such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
+        )
+    ),
+]
+Line = Annotated[
+    str,
+    AfterValidator(
+        lambda value: _matching(
+            r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text"
+        )(value)
+    ),
+]
+SecretText = Annotated[str, AfterValidator(_secret)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Flag = Annotated[bool, Field(strict=True)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]

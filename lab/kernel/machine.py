@@ -1,0 +1,134 @@
+"""One lab host as a running thing: boot it, wait for it, enter it, cut its power."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.image.layer import NO_OUTPUT, last_line
+from lab.kernel.cgroup import Group
+from lab.kernel.spawn import spawn
+from lab.state import Process, State
+
+BOOT = Path(__file__).with_name("boot.sh")
+JOIN = Path(__file__).with_name("join.py")
+PYTHON = ("-I", "-S")  # join.py needs nothing of the environment
+INIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host by name. It is up while its PID 1 lives."""
+
+    name: str
+    state: State
+    group: Group  # of the host; systemd sees it as the top
+
+    @classmethod
+    def of(cls, state: State, name: str) -> "Host":
+        return cls(name=name, state=state, group=Group.of_lab(state.id).child(name))
+
+    @property
+    def init(self) -> Process | None:
+        return self.state.process(self.name)
+
+    @property
+    def log(self) -> Path:
+        return self.state.folder / f"{self.name}.log"
+
+    def boot(self, keeper: Process, *, lock: int) -> None:
+        """Starts the host and returns at once. Its disk is as it was."""
+        net = self.state.folder / "net" / self.name
+        caddy, base = self.state.venv / "bin" / "caddy", python_home(self.state.python)
+        self.group.make()
+        self.group.child("visitors").make()
+        spawn(
+            ["nsenter", "-t", str(keeper.pid), "-m", "--", "nsenter", f"--net={net}", "--",
+             "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
+             "--propagation", "private",
+             "sh", str(BOOT), str(self.state.folder / "roots" / self.name),
+             str(self.group.procs), self.name, str(self.state.folder / "shared"),
+             str(self.state.checkout), f"{caddy}=/usr/bin/caddy", *(f"{p}={p}" for p in base)],
+            group=Group.of_lab(self.state.id).child("keeper"), lock=lock, log=self.log,
+        )  # fmt: skip
+
+    def find_init(self) -> Process:
+        """Waits for PID 1 and writes it down."""
+        deadline = time.monotonic() + INIT_SECONDS
+        while time.monotonic() < deadline:
+            for pid in self.group.pids():
+                if _is_init(pid):
+                    init = Process.of(pid)
+                    self.state.remember(self.name, init)
+                    return init
+            time.sleep(0.01)
+            if last_line(self.log) != NO_OUTPUT and not self.group.pids():
+                break
+        raise LabError(f"{self.name} does not start: {last_line(self.log)}")
+
+    def enter(self, argv: Sequence[str], *, folder: Path = Path("/")) -> list[str]:
+        """The command that runs `argv` in this host; it passes the exit status on."""
+        init = self.init
+        if init is None:
+            raise LabError(f"{self.name} is off; `python -m lab up`")
+        visitors = self.group.child("visitors").procs
+        return [
+            sys.executable,
+            *PYTHON,
+            str(JOIN),
+            str(init.pid),
+            str(visitors),
+            str(folder),
+            *argv,
+        ]
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.enter(argv), text=True, capture_output=True, stdin=subprocess.DEVNULL
+        )
+
+    def wait_booted(self, deadline: float) -> str:
+        """Waits for the end of the boot; what systemd then says of itself."""
+        while time.monotonic() < deadline:
+            init = self.init
+            if init is None:
+                raise LabError(f"{self.name} died in its boot: {last_line(self.log)}")
+            if Path(f"/proc/{init.pid}/root/run/systemd/private").exists():
+                said = self.run("systemctl", "is-system-running").stdout.strip()
+                if said not in ("", "offline", "initializing", "starting"):
+                    return said
+            time.sleep(0.1)
+        raise LabError(f"{self.name} is still booting; see what it waits for: {self.jobs}")
+
+    @property
+    def jobs(self) -> str:
+        return f"`python -m lab exec {self.name} -- systemctl list-jobs`"
+
+    def failed_units(self) -> list[str]:
+        listed = self.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout
+        return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+    def cut_power(self) -> None:
+        """Ends everything in the host at once, as a power cut does."""
+        self.group.remove()
+        self.state.write(f"processes/{self.name}.json", None)
+
+
+def python_home(python: Path) -> list[Path]:
+    """Folders that the checkout's Python needs and a host would not have by itself."""
+    home = python.resolve().parent.parent
+    return [] if home == Path("/usr") else [home]
+
+
+def _is_init(pid: int) -> bool:
+    """PID 1 of a host that is already systemd, not the shell that prepares it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    ids = fields.get("NSpid", "").split()
+    return len(ids) > 1 and ids[-1] == "1" and fields["Name"].strip() == "systemd"

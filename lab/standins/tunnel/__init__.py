@@ -1,0 +1,1 @@
+"""The lab's tunnel: what its connector and its edge say to each other, and do with it."""

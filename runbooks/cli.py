@@ -1,0 +1,204 @@
+"""What all runbooks share: flags, exit statuses, the Nornir object, errors in words."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from nornir import InitNornir
+from nornir.core import Nornir
+from nornir.core.task import AggregatedResult, Result, Task
+from rich.console import Console
+
+from inventory.catalogue import Catalogue, Host
+from inventory.errors import InventoryError
+from inventory.load import load_catalogue, locate
+from inventory.secret import redact
+from inventory.source import ROOT
+from tasks.shell import HostError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """The exit statuses of every runbook."""
+
+    OK = 0  # all that was asked is true
+    FAILED = 1  # something failed
+    USAGE = 2  # nothing was touched: usage or inventory
+    INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
+
+
+class UsageError(Exception):
+    """What was asked makes no sense; nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Host name -> what its task returned, or why it could not."""
+
+    done: Mapping[str, Any]
+    errors: Mapping[str, HostError]
+
+    @classmethod
+    def of(cls, results: AggregatedResult) -> "Outcome":
+        done: dict[str, Any] = {}
+        errors: dict[str, HostError] = {}
+        for name, result in results.items():
+            error = result[0].exception
+            if isinstance(error, HostError):
+                errors[name] = error
+            elif error is not None:
+                raise error
+            else:
+                done[name] = result[0].result
+        return cls(done, errors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a runbook works with: the catalogue and Nornir, both of the selected hosts."""
+
+    catalogue: Catalogue
+    nornir: Nornir
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        return tuple(self.catalogue.hosts[name] for name in self.nornir.inventory.hosts)
+
+    def run(self, work: Callable[[Task], Result], hosts: Iterable[str] | None = None) -> Outcome:
+        """Run `work` on `hosts` (all selected ones when None), in parallel.
+
+        `work` is a closure: Nornir logs the arguments of a task, and there are none.
+        """
+        names = list(self.nornir.inventory.hosts if hosts is None else hosts)
+        if not names:
+            return Outcome({}, {})
+        chosen = self.nornir.filter(filter_func=lambda host: host.name in names)
+        return Outcome.of(chosen.run(task=work, on_failed=True))
+
+
+def parser(description: str, *, epilog: str = "") -> argparse.ArgumentParser:
+    """The flags that every runbook has."""
+    made = argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "--host", action="append", default=[], metavar="NAME", help="only this host (repeatable)"
+    )
+    made.add_argument(
+        "--role", action="append", default=[], metavar="ROLE", help="only this role (repeatable)"
+    )
+    made.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("TWINEDGE_CONFIG") or ROOT / "config.yaml"),
+        metavar="FILE",
+        help="Nornir's settings (default: $TWINEDGE_CONFIG or config.yaml of the checkout)",
+    )
+    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return made
+
+
+def _quiet_libraries() -> None:
+    """Errors reach the operator in our words; the libraries' logs hold arguments."""
+    for name in ("nornir", "paramiko", "netmiko", "httpx"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+
+
+def open_session(arguments: argparse.Namespace) -> Session:
+    """Read the inventory and choose the hosts. Raises InventoryError or UsageError."""
+    _quiet_libraries()
+    catalogue = load_catalogue(arguments.config)
+    names = _chosen(catalogue, arguments.host, arguments.role)
+    files = locate(arguments.config)
+    nornir = InitNornir(
+        config_file=str(arguments.config),
+        inventory={
+            "plugin": "SimpleInventory",
+            "options": {
+                "host_file": str(files.hosts),
+                "group_file": str(files.groups),
+                "defaults_file": str(files.defaults),
+            },
+        },
+    )
+    return Session(
+        catalogue=catalogue, nornir=nornir.filter(filter_func=lambda host: host.name in names)
+    )
+
+
+def _chosen(catalogue: Catalogue, hosts: Sequence[str], roles: Sequence[str]) -> set[str]:
+    _refuse_unknown("host", hosts, catalogue.hosts)
+    known_roles = {host.role for host in catalogue.hosts.values()}
+    _refuse_unknown("role", roles, known_roles)
+    if not hosts and not roles:
+        return set(catalogue.hosts)
+    return {h.name for h in catalogue.hosts.values() if h.name in hosts or h.role in roles}
+
+
+def _refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    for name in asked:
+        if name not in known:
+            raise UsageError(f"no {what} {name!r} ({what}s: {', '.join(sorted(known))})")
+
+
+def main(work: Callable[[argparse.Namespace], int], flags: argparse.ArgumentParser) -> NoReturn:
+    """Run a runbook: parse, work, and leave with its exit status and no traceback."""
+    arguments = flags.parse_args()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = work(arguments)
+    except (InventoryError, UsageError) as error:
+        status = _tell(error, Exit.USAGE, arguments.debug)
+    except HostError as error:
+        status = _tell(error, Exit.FAILED, arguments.debug)
+    except KeyboardInterrupt as error:
+        status = _tell(error, Exit.INTERRUPTED, arguments.debug)
+    except Exception as error:
+        status = _tell(error, Exit.FAILED, arguments.debug)
+    sys.exit(status)
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(error: BaseException, status: Exit, debug: bool) -> Exit:
+    if debug:
+        err.print(redact(traceback.format_exc()), markup=False)
+    elif isinstance(error, InventoryError | UsageError | HostError):
+        err.print(f"error: {redact(str(error))}", markup=False)
+    elif isinstance(error, KeyboardInterrupt):
+        err.print("interrupted")
+    else:
+        kind = type(error).__name__
+        err.print(
+            f"error in twinedge itself ({kind}): {redact(str(error))}; --debug shows where",
+            markup=False,
+        )
+    return status
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """A spinner on a terminal while something takes its time; nothing elsewhere."""
+    if err.is_terminal:
+        with err.status(words):
+            yield
+    else:
+        yield

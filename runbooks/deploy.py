@@ -1,0 +1,164 @@
+"""Render every config from the inventory and bring all hosts to it in one transaction.
+
+Looks by default: prints what would change and leaves nothing on a host. --apply acts.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from nornir.core.task import Result, Task
+
+from inventory.source import Source, includes, read_source
+from runbooks import rollout
+from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.show import show_done, show_plans
+from tasks import release
+from tasks.configs.file import ConfigFile
+from tasks.configs.render import render_configs
+from tasks.plan import HostPlan, make_plan
+
+Files = Mapping[str, Sequence[ConfigFile]]
+
+EPILOG = """\
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was touched
+(usage or inventory). Without --apply, 0 also when there is something to change.
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG)
+    made.add_argument("--apply", action="store_true", help="make the changes")
+    made.add_argument(
+        "--window",
+        type=int,
+        default=120,
+        metavar="SECONDS",
+        help="a host that is not confirmed by then goes back by itself (default: 120)",
+    )
+    made.add_argument(
+        "--keep", type=int, default=10, metavar="N", help="releases kept on a host (default: 10)"
+    )
+    made.add_argument(
+        "--canary", metavar="NAME", help="the edge that goes first (default: primary of fewest)"
+    )
+    made.add_argument(
+        "--allow-dirty", action="store_true", help="deploy from a dirty or unpushed checkout"
+    )
+    made.add_argument(
+        "--allow-older", action="store_true", help="deploy a commit older than a host's"
+    )
+    made.add_argument(
+        "--break-lock", action="store_true", help="take the lock of a run that is gone"
+    )
+    return made
+
+
+def deploy(arguments: Namespace) -> int:
+    session = open_session(arguments)
+    source = read_source()
+    _refuse_usage(arguments, session, source)
+    with working("rendering and looking"):
+        files = render(session, source)
+        plans = look(session, files, source)
+    show_plans(plans)
+    refuse_odd(plans)
+    if not arguments.apply:
+        return Exit.OK
+    return _apply(arguments, session, source, files, plans)
+
+
+def render(session: Session, source: Source) -> Files:
+    return session.run(lambda task: render_configs(task, session.catalogue, source.label)).done
+
+
+def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPlan]:
+    """A plan for every host. Raises RolloutFailed when one cannot be read."""
+
+    def work(task: Task) -> Result:
+        name = task.host.name
+        return release.look(task, session.catalogue.hosts[name], files[name])
+
+    outcome = session.run(work)
+    if outcome.errors:
+        raise rollout.RolloutFailed(
+            rollout.words(outcome.errors, "nothing was changed on any host")
+        )
+    return {
+        name: make_plan(name, source.label, files[name], state)
+        for name, state in outcome.done.items()
+    }
+
+
+def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
+    odd = [f"{plan.host}: {c.config.path}" for plan in plans.values() for c in plan.odd]
+    if odd:
+        raise rollout.RolloutFailed(
+            f"not a plain file, and twinedge replaces no link, folder or device: {', '.join(odd)}"
+        )
+
+
+def _refuse_usage(arguments: Namespace, session: Session, source: Source) -> None:
+    edges = [edge.name for edge in session.catalogue.edges]
+    if arguments.canary and arguments.canary not in edges:
+        raise UsageError(f"--canary {arguments.canary!r} is no edge (edges: {', '.join(edges)})")
+    if not arguments.apply or arguments.allow_dirty:
+        return
+    if source.dirty:
+        raise UsageError(
+            "the checkout has changes that are not committed, and git is the source: commit "
+            "them, or say --allow-dirty"
+        )
+    if not source.pushed:
+        raise UsageError(
+            f"commit {source.label} is not pushed, and the other control node would undo it: "
+            "git push, or say --allow-dirty"
+        )
+
+
+def _refuse_older(arguments: Namespace, plans: Mapping[str, HostPlan]) -> None:
+    if arguments.allow_older:
+        return
+    for plan in plans.values():
+        current = plan.state.current
+        if current and not includes(current.commit):
+            raise UsageError(
+                f"{plan.host} runs commit {current.commit} (by {current.by}, {current.at}), which "
+                "this checkout does not have: git pull, or say --allow-older"
+            )
+
+
+def _apply(
+    arguments: Namespace,
+    session: Session,
+    source: Source,
+    files: Files,
+    plans: Mapping[str, HostPlan],
+) -> int:
+    todo = [name for name, plan in plans.items() if not plan.is_done]
+    if not todo:
+        out.print("nothing to do: every host is as the inventory says")
+        return Exit.OK
+    _refuse_older(arguments, plans)
+    run = rollout.new_run(
+        source.label, window=arguments.window, keep=arguments.keep, break_lock=arguments.break_lock
+    )
+
+    def stage(task: Task) -> Result:
+        name = task.host.name
+        host = session.catalogue.hosts[name]
+        return release.stage(task, host, run, files[name], plans[name].state)
+
+    canary = arguments.canary or rollout.canary_of(session.catalogue)
+    transaction = rollout.Rollout(session=session, run=run, hosts=todo, canary=canary)
+    with working(f"deploying release {run.id}"):
+        staged = transaction.execute(stage)
+    show_done(transaction, staged, plans)
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    main(deploy, flags())

@@ -1,0 +1,200 @@
+"""One transaction over many hosts: stage, barrier, waves of commits, verify, confirm.
+
+Used by every runbook that changes a host. What one host does is tasks/release.py.
+"""
+
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Catalogue, Host
+from runbooks.cli import Session, out
+from tasks import probe, release
+from tasks.checks import caddy, dns, service
+from tasks.checks.finding import Finding, Status
+from tasks.release import Busy, Run
+from tasks.shell import HostError
+
+Stager = Callable[[Task], Result]
+
+LOCK_PATIENCE = 15.0  # seconds to wait for hosts whose other suitor is about to give up
+SETTLE = 15.0  # seconds that a new config may take until every route answers
+
+
+class RolloutFailed(HostError):
+    """The transaction was given up; every host is on the release it had before."""
+
+
+class NotReverted(HostError):
+    """Hosts could not be told to revert; their own timers will."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Hosts that hold a staged release, and configs whose validator is missing there."""
+
+    hosts: tuple[str, ...]
+    unchecked: tuple[tuple[str, str, str], ...]
+
+
+def new_run(commit: str, *, window: int, keep: int, break_lock: bool = False) -> Run:
+    """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
+    now = datetime.now(UTC)
+    user = os.environ.get("SUDO_USER") or getpass.getuser()
+    return Run(
+        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        token=secrets.token_hex(8),
+        holder=f"{user}@{socket.gethostname()}",
+        commit=commit,
+        at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        window=window,
+        keep=keep,
+        break_lock=break_lock,
+    )
+
+
+@dataclass(kw_only=True)
+class Rollout:
+    """Drives `run` through `hosts`. `stage_on` stages one host; `canary` is the first edge."""
+
+    session: Session
+    run: Run
+    hosts: Sequence[str]
+    canary: str | None = None
+    committed: list[str] = field(default_factory=list)
+    activated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def execute(self, stage_on: Stager) -> Staged:
+        """The whole transaction. Raises RolloutFailed, or NotReverted, after undoing it."""
+        try:
+            staged = self._stage(stage_on)
+            for wave in self.waves():
+                self._commit(wave)
+                self._verify(wave)
+            self._confirm()
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, KeyboardInterrupt):
+                out.print("interrupted: every host is back on the release it had before")
+            raise
+        return staged
+
+    def waves(self) -> list[list[str]]:
+        """Edges one after the other, the canary first; everything else with the last edge."""
+        edges = [host.name for host in self.session.catalogue.edges if host.name in self.hosts]
+        edges.sort(key=lambda name: name != self.canary)
+        others = [name for name in self.hosts if name not in edges]
+        waves = [[edge] for edge in edges]
+        return [*waves[:-1], [*(waves[-1] if waves else []), *others]]
+
+    def _stage(self, stage_on: Stager) -> Staged:
+        """Every host staged, or none: the barrier."""
+        first = min(self.hosts)
+        waiting = list(self.hosts)
+        done: dict[str, release.Staged] = {}
+        give_up = time.monotonic() + LOCK_PATIENCE
+        while True:
+            outcome = self.session.run(stage_on, waiting)
+            done |= outcome.done
+            busy = {h: e for h, e in outcome.errors.items() if isinstance(e, Busy)}
+            failed = {h: e for h, e in outcome.errors.items() if h not in busy}
+            # Of two runs at once, the one that got the first host may wait for the rest.
+            if failed or first in busy or (busy and time.monotonic() > give_up):
+                raise RolloutFailed(words({**busy, **failed}, "nothing was changed on any host"))
+            if not busy:
+                break
+            waiting = list(busy)
+            time.sleep(0.5)
+        return Staged(
+            hosts=tuple(done),
+            unchecked=tuple((h, *one) for h, staged in done.items() for one in staged.unchecked),
+        )
+
+    def _commit(self, wave: Sequence[str]) -> None:
+        self.committed += wave
+        outcome = self.session.run(
+            lambda task: release.commit(task, self._host(task), self.run), wave
+        )
+        self.activated |= outcome.done
+        if outcome.errors:
+            raise RolloutFailed(words(outcome.errors, "every host goes back"))
+
+    def _verify(self, wave: Sequence[str]) -> None:
+        """From outside: what this wave's hosts now serve, until it is right or time is up."""
+        deadline = time.monotonic() + SETTLE
+        while broken := broken_hops(self.session.catalogue, wave):
+            if time.monotonic() > deadline:
+                seen = "\n".join(str(finding) for finding in broken)
+                raise RolloutFailed(f"{seen}\nevery host goes back")
+            time.sleep(0.3)
+
+    def _confirm(self) -> None:
+        outcome = self.session.run(
+            lambda task: release.confirm(task, self._host(task), self.run), self.hosts
+        )
+        if outcome.errors:
+            raise RolloutFailed(words(outcome.errors, "every host goes back"))
+
+    def _undo(self) -> None:
+        """Revert what was committed, unlock what was only staged; idempotent on the host."""
+        outcome = self.session.run(self._undo_one, self.hosts)
+        lost = sorted(set(outcome.errors) & set(self.committed))
+        if lost:
+            raise NotReverted(
+                f"{', '.join(lost)} could not be told to go back and will do so by itself "
+                f"within {self.run.window} s:\n{words(outcome.errors)}"
+            )
+
+    def _undo_one(self, task: Task) -> Result:
+        undo = release.revert if task.host.name in self.committed else release.unlock
+        return undo(task, self._host(task), self.run)
+
+    def _host(self, task: Task) -> Host:
+        return self.session.catalogue.hosts[task.host.name]
+
+
+def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
+    """What `hosts` serve wrongly although what lies behind them is healthy."""
+    here = socket.gethostname()
+    edges = [edge for edge in catalogue.edges if edge.name in hosts]
+    resolvers = [host for host in catalogue.resolvers if host.name in hosts]
+    routes = [(edge, s) for edge in edges for s in catalogue.web_services]
+    placements = {(s, host) for _, s in routes for host in s.placements}
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        direct = pool.map(
+            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here), placements
+        )
+        through = pool.map(
+            lambda r: caddy.check_route(r[0], r[1], vantage=here, tls=probe.blind_tls()), routes
+        )
+        names = pool.map(
+            lambda q: dns.check_record(q[0], q[1], catalogue.records[q[1]], vantage=here),
+            [(resolver, name) for resolver in resolvers for name in catalogue.records],
+        )
+        healthy = {
+            p[0].name
+            for p, finding in zip(placements, direct, strict=True)
+            if finding.status is Status.OK
+        }
+        found = [f for r, f in zip(routes, through, strict=True) if r[1].name in healthy]
+        return [f for f in (*found, *names) if f.status is Status.FAILED]
+
+
+def words(errors: Mapping[str, HostError], end: str = "") -> str:
+    """One line for each host's error, and `end`."""
+    lines = [f"{host}: {error}" for host, error in sorted(errors.items())]
+    return "\n".join([*lines, end] if end else lines)
+
+
+def canary_of(catalogue: Catalogue) -> str:
+    """The edge that is primary for the fewest services: a mistake costs least there."""
+    primaries = [service.primary for service in catalogue.services.values()]
+    return min(catalogue.edges, key=lambda edge: (primaries.count(edge.name), edge.name)).name

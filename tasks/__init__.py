@@ -1,0 +1,1 @@
+"""What is done to one host: Nornir tasks and their pure parts."""

@@ -1,0 +1,1 @@
+"""Read-only probes, one file per hop. Each returns findings and changes nothing."""

@@ -1,0 +1,63 @@
+"""Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
+
+from inventory.catalogue import Catalogue, Host, Tls
+from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.quote import Quoted, token
+
+# Caddy keeps its CA and locks under HOME: a validation may leave nothing there.
+VALIDATE = """\
+HOME="$scratch" XDG_DATA_HOME="$scratch" XDG_CONFIG_HOME="$scratch" \\
+    caddy validate --adapter caddyfile --config "$1"
+"""
+
+
+def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    port = catalogue.site.tunnel.caddy_port
+    text = render(
+        "caddy/Caddyfile.j2",
+        address=host.address,
+        tunnel_port=port,
+        tls=_tls(catalogue.site.tls),
+        services=[
+            {
+                "name": service.name,
+                "hostname": service.hostname,
+                "upstreams": catalogue.upstreams_from(host.name, service),
+                "health": service.health.path if service.health else "",
+                "header_timeout": _duration(service.header_timeout),
+                "failover": service.has_failover,
+                "public": service.is_public,
+            }
+            for service in catalogue.web_services
+        ],
+    )
+    return ConfigFile(
+        name="caddy",
+        path=host.paths.caddy,
+        text=text,
+        tool="caddy",
+        validate=VALIDATE,
+        activation=_activation(port),
+    )
+
+
+def _activation(port: int) -> Activation:
+    return Activation(
+        name="caddy",
+        order=20,
+        command="systemctl reload-or-restart caddy",
+        check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
+    )
+
+
+def _tls(tls: Tls) -> Quoted:
+    """The value of Caddy's `tls` directive."""
+    if tls.mode == "files":
+        return Quoted(f"{token(tls.certificate)} {token(tls.key)}")
+    if tls.mode == "acme-dns":
+        return Quoted(f"{{\n\t\tdns {token(tls.provider)} {{env.{token(tls.token_env)}}}\n\t}}")
+    return Quoted("internal")
+
+
+def _duration(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

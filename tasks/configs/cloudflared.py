@@ -1,0 +1,67 @@
+"""cloudflared: one replica of the tunnel on each edge, with the same rules on both."""
+
+from pathlib import PurePosixPath
+
+from inventory.catalogue import Catalogue, Host
+from inventory.secret import Secret
+from tasks.configs.file import Activation, ConfigFile, Render
+
+# The order of flags matters: with --config after `validate` the real binary prints its
+# usage and exits 0 even for a bad file. An unknown key is a warning in place of `OK`.
+VALIDATE = """\
+said=$(cloudflared tunnel --config "$1" ingress validate 2>&1)
+[ "$(printf '%s\\n' "$said" | tail -n 1)" = OK ] || { printf '%s\\n' "$said" >&2; exit 1; }
+"""
+
+
+def credentials_path(host: Host, catalogue: Catalogue) -> str:
+    return str(PurePosixPath(host.paths.cloudflared).parent / f"{catalogue.site.tunnel.id}.json")
+
+
+def credentials(host: Host, catalogue: Catalogue, _: Render) -> ConfigFile:
+    """The tunnel's credentials, as `cloudflared tunnel create` wrote them."""
+    return ConfigFile(
+        name="cloudflared-credentials",
+        path=credentials_path(host, catalogue),
+        text=Secret(catalogue.site.tunnel.credentials).reveal() + "\n",
+        mode=0o600,
+        secret=True,
+        activation=_activation(catalogue),
+    )
+
+
+def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    site = catalogue.site
+    text = render(
+        "cloudflared/config.yml.j2",
+        tunnel=site.tunnel.id,
+        credentials=credentials_path(host, catalogue),
+        metrics=f"127.0.0.1:{site.tunnel.metrics_port}",
+        caddy=f"http://127.0.0.1:{site.tunnel.caddy_port}",
+        team=site.access.team,
+        services=catalogue.public_services,
+    )
+    return ConfigFile(
+        name="cloudflared",
+        path=host.paths.cloudflared,
+        text=text,
+        tool="cloudflared",
+        validate=VALIDATE,
+        activation=_activation(catalogue),
+    )
+
+
+def _activation(catalogue: Catalogue) -> Activation:
+    """A restart: cloudflared cannot reload, and SIGHUP kills it.
+
+    `--no-block`, since the unit is only "started" after the first registration; `check`
+    waits for that itself and knows when to give up.
+    """
+    port = catalogue.site.tunnel.metrics_port
+    return Activation(
+        name="cloudflared",
+        order=30,
+        command="systemctl --no-block restart cloudflared",
+        check=f"get http://127.0.0.1:{port}/ready",
+        patience=45,  # 30 s grace period for what is in flight, then a new registration
+    )

@@ -1,0 +1,23 @@
+"""MCP: the servers that every host offers to its agents. Holds secrets."""
+
+from typing import Any
+
+from inventory.catalogue import Catalogue, Host, McpServer
+from inventory.secret import Secret
+from tasks.configs.file import ConfigFile, Render
+
+
+def servers(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    mcp = catalogue.mcp
+    text = render(
+        "mcp/mcp.json.j2",
+        servers={name: _entry(server, mcp.remote_key) for name, server in mcp.servers.items()},
+    )
+    return ConfigFile(name="mcp", path=host.paths.mcp, text=text, mode=0o600, secret=True)
+
+
+def _entry(server: McpServer, remote_key: str) -> dict[str, Any]:
+    if server.url:
+        return {remote_key: server.url}
+    env = {name: Secret(reference).reveal() for name, reference in server.env.items()}
+    return {"command": server.command, "args": list(server.args), "env": env}

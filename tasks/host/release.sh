@@ -1,0 +1,411 @@
+# One host's side of a deploy: look, stage, commit, confirm, revert, unlock, list.
+#
+# POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/release.py
+# puts assignments in front and a verb behind; a copy lives in every release, so that
+# the host can finish or undo a commit without its controller.
+#
+#   $state/lock              who works on this host, until when
+#   $state/current           symlink to the release that this host runs
+#   $state/pending           the release that is not confirmed yet, and its deadline
+#   $state/releases/ID/meta      commit, by, at, parent
+#                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
+#                     /folders   that must exist; /made, those that stage made
+#                     /new/N     the file; /validate/N, /tool/N how it is checked
+#                     /activate/ORDER-NAME.run .check .patience
+#
+# Between the first rename and the last, nothing is written: all that a full disk could
+# refuse is made before, so that going on and going back are renames only.
+
+# shellcheck disable=SC2154  # state, id, token, holder, … are assigned in front
+
+set -u
+umask 077
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+say() { printf '%s\n' "$*" 2>/dev/null || :; }
+die() { say "failed $*"; exit 1; }
+now() { date +%s; }
+
+# As tasks/configs/file.py: the header's line does not count.
+digest() { sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum | cut -d ' ' -f 1; }
+digest_or_absent() { if [ -f "$1" ]; then digest "$1"; else echo absent; fi; }
+# sync(1) of one file where the tool can, of everything where not.
+durable() { sync "$@" 2>/dev/null || sync; }
+beside() { printf '%s/.%s.%s' "$(dirname "$1")" "$(basename "$1")" "$id"; }
+has_systemd() { [ "$init" = systemd ]; }
+
+# Does anything answer HTTP there? `get` wants a success, `answers` takes any status.
+get() {
+    if command -v curl >/dev/null 2>&1; then curl -fsS -m 5 -o /dev/null "$1"
+    else wget -q -T 5 -O /dev/null "$1"; fi
+}
+answers() {
+    if command -v curl >/dev/null 2>&1; then curl -sS -m 5 -o /dev/null "$1"
+    else wget -q -T 5 -O /dev/null "$1" || [ $? -eq 8 ]; fi
+}
+
+# --- the lock: four lines (token, holder, since, until), changed only under flock ------
+
+guarded() { # command…: alone on this host
+    exec 9>"$state/.guard" || die "cannot write to $state"
+    flock -w 10 9 || die "the lock of $state is stuck"
+    "$@"
+    guarded=$?
+    exec 9>&-
+    return $guarded
+}
+lock_line() { sed -n "$1p" "$state/lock" 2>/dev/null; }
+holds_lock() { [ "$(lock_line 1)" = "$token" ]; }
+write_lock() { # until
+    printf '%s\n%s\n%s\n%s\n' "$token" "$holder" "$(now)" "$1" > "$state/lock.$token" &&
+        mv -f "$state/lock.$token" "$state/lock"
+}
+take_lock() {
+    if [ -e "$state/lock" ] && ! holds_lock && [ "$break_lock" != yes ]; then
+        until=$(lock_line 4)
+        [ "$(now)" -ge "${until:-0}" ] || { say "locked $(tr '\n' '\t' < "$state/lock")"; return 1; }
+    fi
+    write_lock "$(($(now) + lease))" || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
+}
+drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
+
+# --- look: everything a plan needs, changing nothing -------------------------------------
+
+look() { # on standard input, a line a file: N SECRET PATH
+    say "now $(now)"
+    for tool in $tools; do
+        if command -v "$tool" >/dev/null 2>&1; then say "tool $tool"; else say "no-tool $tool"; fi
+    done
+    [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
+    [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
+    if [ -e "$state/current/meta" ]; then
+        say "current $(basename "$(readlink "$state/current")")"
+        sed 's/^/meta /' "$state/current/meta"
+        sed 's/^/claim /' "$state/current/manifest"
+    fi
+    while read -r n secret path; do look_at "$n" "$secret" "$path"; done
+}
+look_at() { # N SECRET PATH
+    if [ -h "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then say "odd $1"; return; fi
+    [ -f "$3" ] || { say "absent $1"; return; }
+    content=-
+    [ "$2" = secret ] || content=$(base64 < "$3" | tr -d '\n')
+    found=$(digest "$3")
+    say "file $1 $found $(stat -c "%a %U:%G %Y" "$3") $content"
+    made_by=$(grep -l " $found .* $3\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
+    [ -z "$made_by" ] || say "known $1 $(basename "$(dirname "$made_by")")"
+}
+
+# --- stage: the release beside the live files, checked by the host's own tools ----------
+
+begin_stage() {
+    mkdir -p "$state/releases" || die "cannot make $state"
+    chmod 700 "$state"
+    guarded take_lock || exit 3
+    expired_pending
+    trap 'abandon' EXIT
+    release=$state/releases/$id
+    mkdir "$release" "$release/new" "$release/validate" "$release/tool" "$release/activate" ||
+        die "cannot make $release"
+}
+# A host that was off when its revert was due, and that has no unit to do it at boot.
+expired_pending() {
+    [ -e "$state/pending" ] || return 0
+    until=$(sed -n 2p "$state/pending")
+    if [ "$(now)" -lt "${until:-0}" ] && [ "$break_lock" != yes ]; then
+        say "unconfirmed $(tr '\n' ' ' < "$state/pending")"
+        guarded drop_lock
+        exit 3
+    fi
+    ( revert ) || die "the unconfirmed release could not be reverted"
+}
+abandon() {
+    unmake_folders
+    rm -rf "$state/releases/$id"
+    guarded drop_lock
+}
+put() { base64 -d > "$release/$1" || die "cannot write $release/$1: is the disk full?"; }
+adopt() { # ID of an earlier release: its files become this one's
+    source=$state/releases/$1
+    [ -f "$source/manifest" ] || die "no release $1 on this host"
+    cp -R "$source/new" "$source/validate" "$source/tool" "$source/activate" \
+        "$source/folders" "$release/" ||
+        die "cannot copy release $1: is the disk full?"
+    while read -r n mode owner sum _ activation name path; do
+        say "$n $mode $owner $sum $(digest_or_absent "$path") $activation $name $path"
+    done < "$source/manifest" > "$release/manifest"
+}
+# Folders that a config speaks of and its validator looks for. Empty ones go again when
+# the release is given up.
+make_folders() {
+    : > "$release/made"
+    while read -r folder; do
+        [ -d "$folder" ] && continue
+        say "$folder" >> "$release/made"
+        ( umask 022; mkdir -p "$folder" ) || die "cannot make $folder"
+    done < "$release/folders"
+}
+unmake_folders() {
+    [ -f "$release/made" ] || return 0
+    while read -r folder; do rmdir "$folder" 2>/dev/null || :; done < "$release/made"
+}
+end_stage() {
+    failed=0
+    make_folders
+    durable
+    while read -r n _ _ sum _ _ name _; do
+        [ "$(digest "$release/new/$n")" = "$sum" ] ||
+            die "$name arrived incomplete in $release: is the disk full?"
+        check_staged "$n" "$name" || failed=1
+    done < "$release/manifest"
+    [ $failed -eq 0 ] || exit 1
+    trap - EXIT
+    say "staged $id"
+}
+check_staged() { # N NAME
+    [ -s "$release/validate/$1" ] || return 0
+    tool=$(cat "$release/tool/$1")
+    command -v "$tool" >/dev/null 2>&1 || { say "unchecked $2 $tool"; return 0; }
+    scratch=$release/scratch
+    mkdir -p "$scratch"
+    said=$(export scratch; timeout -k 2 "$step_timeout" sh "$release/validate/$1" "$release/new/$1" 2>&1)
+    status=$?
+    rm -rf "$scratch"
+    case $status in
+    0) return 0 ;;
+    124 | 137 | 143) say "invalid $2 $(say "$tool gave no answer within $step_timeout s" | base64 | tr -d '\n')" ;;
+    *) say "invalid $2 $(say "$said" | tail -n 12 | base64 | tr -d '\n')" ;;
+    esac
+    return 1
+}
+
+# --- commit: detached from the session that started it -----------------------------------
+
+start_commit() {
+    trap '' HUP PIPE
+    setsid sh "$state/releases/$id/release.sh" commit </dev/null &
+    wait $!
+}
+commit() {
+    trap '' HUP PIPE
+    release=$state/releases/$id
+    guarded holds_lock || die "the lock of this host is no longer ours"
+    [ ! -e "$state/pending" ] || die "release $(sed -n 1p "$state/pending") is not confirmed yet"
+    write_changes || { clear_beside; die "$why"; }
+    arm || { disarm; clear_beside; rm -f "$state/pending"; die "cannot arm the revert timer"; }
+    say "armed $window"
+    if rename_all && activate_changed; then
+        mv -f "$state/current.next" "$state/current"
+        durable "$state"
+        say "committed $id"
+    else
+        say "undoing $why"
+        revert
+        die "$why"
+    fi
+}
+# Everything that needs space: copies beside the targets, the old files, the pointers.
+write_changes() {
+    why="cannot write to $state: is the disk full?"
+    echo $$ > "$release/commit.pid" || return 1
+    : > "$release/changed" || return 1
+    while read -r n mode owner sum base activation name path; do
+        live=$(digest_or_absent "$path")
+        [ "$live" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
+        is_as_wanted "$path" "$live" "$sum" "$mode" "$owner" && continue
+        why="cannot write beside $path: is the disk full?"
+        say "$n $activation $name $path" >> "$release/changed" || return 1
+        lay_beside "$n" "$mode" "$owner" "$path" || return 1
+        [ "$(digest "$(beside "$path").new")" = "$sum" ] || return 1
+    done < "$release/manifest"
+    why="cannot write to $state: is the disk full?"
+    rm -f "$state/current.next" "$state/current.prev"
+    ln -s "releases/$id" "$state/current.next" || return 1
+    [ ! -h "$state/current" ] || ln -s "$(readlink "$state/current")" "$state/current.prev" || return 1
+    cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
+    printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
+    durable
+    mv -f "$state/pending.next" "$state/pending"
+}
+is_as_wanted() { # PATH LIVE SUM MODE OWNER
+    [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
+}
+lay_beside() { # N MODE OWNER PATH
+    b=$(beside "$4")
+    mkdir_public "$(dirname "$4")" || return 1
+    cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
+    if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
+    else : > "$b.none"; fi
+}
+mkdir_public() { [ -d "$1" ] || ( umask 022; mkdir -p "$1" ); }
+clear_beside() {
+    while read -r _ _ _ _ _ _ _ path; do
+        b=$(beside "$path")
+        rm -f "$b.new" "$b.old" "$b.none"
+    done < "$state/releases/$id/manifest"
+    rm -f "$state/current.next" "$state/current.prev" "$state/pending.next"
+}
+rename_all() {
+    while read -r _ _ _ path; do
+        why="cannot replace $path"
+        mv -f "$(beside "$path").new" "$path" || return 1
+    done < "$release/changed"
+}
+activate_changed() { # every activation of a changed file once, in order
+    for run in "$release"/activate/*.run; do
+        [ -e "$run" ] || continue
+        name=$(basename "$run" .run)
+        grep -q "^[0-9]* $name " "$release/changed" || continue
+        say "activating $name"
+        activate "${run%.run}" "$name" || return 1
+    done
+}
+activate() { # FILES NAME
+    why="${2#*-}: could not be activated: "
+    said=$(timeout -k 2 "$step_timeout" sh "$1.run" 2>&1) || {
+        why="$why$(say "${said:-no answer within $step_timeout s}" | tail -n 1)"
+        return 1
+    }
+    deadline=$(($(now) + $(cat "$1.patience")))
+    # shellcheck disable=SC1090  # written by stage; uses get and answers
+    until said=$( . "$1.check" 2>&1 ); do
+        [ "$(now)" -lt "$deadline" ] || {
+            why="${2#*-}: is not healthy after its activation: $(say "${said:-check failed}" | tail -n 1)"
+            return 1
+        }
+        sleep 0.2
+    done
+}
+
+# --- the revert that outlives its controller ------------------------------------------------
+
+arm() {
+    disarm
+    if has_systemd; then
+        boot_unit && systemd-run --quiet --collect --unit=twinedge-revert --on-active="$window" \
+            --timer-property=AccuracySec=1s /bin/sh "$state/release.sh" revert
+    else
+        # shellcheck disable=SC2016  # expanded by the sleeper's own shell
+        setsid sh -c 'sleep "$1"; exec sh "$2/release.sh" revert' sh "$window" "$state" \
+            </dev/null >/dev/null 2>&1 9>&- &
+        echo $! > "$state/sleeper"
+    fi
+}
+disarm() {
+    if has_systemd; then systemctl stop twinedge-revert.timer 2>/dev/null || :; fi
+    if [ -e "$state/sleeper" ]; then
+        sleeper=$(cat "$state/sleeper")
+        # The sleeper leads a session of its own; never ourselves, when it is what runs us.
+        [ "$sleeper" = "$$" ] || kill -- "-$sleeper" 2>/dev/null || :
+        rm -f "$state/sleeper"
+    fi
+}
+# After a power cut no timer is left: this unit reverts before the services start.
+boot_unit() {
+    unit=/etc/systemd/system/twinedge-boot.service
+    text="[Unit]
+Description=Return to the last confirmed twinedge release after a power cut
+DefaultDependencies=no
+After=local-fs.target
+Before=basic.target caddy.service cloudflared.service lsyncd.service unbound.service
+ConditionPathExists=|$state/pending
+ConditionPathExists=|$state/lock
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $state/release.sh boot
+
+[Install]
+WantedBy=sysinit.target"
+    [ "$(cat "$unit" 2>/dev/null)" = "$text" ] && return 0
+    ( umask 022; say "$text" > "$unit.next" ) && mv -f "$unit.next" "$unit" &&
+        systemctl daemon-reload && systemctl -q enable twinedge-boot
+}
+boot() {
+    activation=no
+    revert
+    rm -f "$state/lock"
+}
+revert() { # back to what stood before the pending release; harmless when there is none
+    alone_with_pending
+    [ -e "$state/pending" ] || { disarm; guarded drop_lock; say "nothing-pending"; return 0; }
+    id=$(sed -n 1p "$state/pending")
+    token=$(sed -n 3p "$state/pending")
+    release=$state/releases/$id
+    stop_commit
+    restore_files || { say "failed to restore a file of $id"; return 1; }
+    if [ -h "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
+    elif [ "$(readlink "$state/current" 2>/dev/null)" = "releases/$id" ]; then rm -f "$state/current"; fi
+    reactivate
+    rm -f "$state/pending"
+    clear_beside
+    : > "$release/reverted" 2>/dev/null
+    guarded drop_lock
+    disarm
+    say "reverted $id"
+    exec 8>&-
+}
+alone_with_pending() { # a confirm and a revert do not overtake each other
+    exec 8>"$state/.pending"
+    flock 8
+}
+# A commit that is still at work stops before its files are taken from under it.
+stop_commit() {
+    commit_pid=$(cat "$release/commit.pid" 2>/dev/null) || return 0
+    [ "$commit_pid" != "$$" ] || return 0
+    grep -q "$id/release.sh" "/proc/$commit_pid/cmdline" 2>/dev/null || return 0
+    kill -9 -- "-$commit_pid" 2>/dev/null || :
+}
+restore_files() {
+    while read -r n activation name path; do
+        b=$(beside "$path")
+        # shellcheck disable=SC3013  # dash and busybox have -ef
+        if [ "$b.old" -ef "$path" ]; then rm -f "$b.old"  # never replaced
+        elif [ -e "$b.old" ]; then mv -f "$b.old" "$path" || return 1
+        elif [ -e "$b.none" ]; then rm -f "$path" "$b.none" || return 1; fi
+    done < "$release/changed"
+    durable
+}
+reactivate() { # nothing to activate at boot: the services start after us
+    if [ "${activation:-yes}" = no ]; then
+        if grep -q ' /etc/systemd/' "$release/changed"; then systemctl daemon-reload; fi
+        return 0
+    fi
+    activate_changed || say "warning $why"
+}
+
+# --- confirm, unlock, list --------------------------------------------------------------------
+
+confirm() {
+    alone_with_pending
+    [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
+        die "release $id is not pending any more: the host has reverted it"
+    disarm
+    rm -f "$state/pending"
+    clear_beside
+    prune
+    guarded drop_lock
+    say "confirmed $id"
+}
+prune() { # the oldest beyond $keep, never the current one
+    # shellcheck disable=SC2012  # release ids are plain words
+    ls -1 "$state/releases" | sort -r | sed "1,${keep}d" | while read -r old; do
+        [ "releases/$old" = "$(readlink "$state/current")" ] || rm -rf "$state/releases/$old"
+    done
+}
+unlock() {
+    release=$state/releases/$id
+    if [ ! -e "$state/pending" ]; then abandon; fi
+    guarded drop_lock
+    say "unlocked"
+}
+list() {
+    for meta in "$state"/releases/*/meta; do
+        [ -e "$meta" ] || continue
+        folder=$(dirname "$meta")
+        say "release $(basename "$folder")$([ -e "$folder/reverted" ] && say ' reverted')"
+        sed 's/^/meta /' "$meta"
+    done
+}

@@ -1,0 +1,75 @@
+"""The one place where a value is made safe for a config or a shell.
+
+Every filter returns `Quoted`, and the template environment prints nothing else: a value
+that no filter has seen is an error, not a hole (`tasks.configs.render`).
+"""
+
+import json
+import re
+import shlex
+from typing import Any
+
+
+class Quoted(str):
+    """Text that is safe where it is about to stand."""
+
+
+class UnsafeValue(ValueError):
+    """A value that cannot be written in the target's syntax at all."""
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~/?&=+,:@%*-]+")
+
+
+def token(value: object) -> Quoted:
+    """A word that needs no quotes in any of our configs; anything else is refused.
+
+    For syntaxes without a safe escape: a Caddyfile expands `{$NAME}` before it reads
+    quotes, a systemd unit expands `%`-specifiers and `$NAME` in a command line.
+    """
+    text = str(value)
+    if not _TOKEN.fullmatch(text):
+        raise UnsafeValue(f"{text!r} may not stand in this config")
+    return Quoted(text)
+
+
+def yaml_string(value: object) -> Quoted:
+    """A double-quoted YAML scalar. JSON's escapes are a subset of YAML's."""
+    return Quoted(json.dumps(str(value)))
+
+
+def json_document(value: Any) -> Quoted:
+    """A JSON document, indented, in the order of its keys."""
+    return Quoted(json.dumps(value, indent=2))
+
+
+def lua_string(value: object) -> Quoted:
+    """A Lua 5 string; every byte that is not plain is a decimal escape."""
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}"
+        for byte in str(value).encode()
+    )
+    return Quoted(f'"{"".join(plain)}"')
+
+
+def shell(value: object) -> Quoted:
+    """One word of a POSIX shell. Raises UnsafeValue on NUL, which no shell can hold."""
+    if "\0" in str(value):
+        raise UnsafeValue("a shell word cannot hold a NUL byte")
+    return Quoted(shlex.quote(str(value)))
+
+
+FILTERS = {
+    "token": token,
+    "yaml": yaml_string,
+    "json": json_document,
+    "lua": lua_string,
+    "sh": shell,
+}
+
+
+def finalize(value: object) -> object:
+    """Jinja's last look at a printed value: quoted text and numbers pass."""
+    if isinstance(value, Quoted) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise UnsafeValue(f"{value!r} reaches a config without a filter ({', '.join(FILTERS)})")

@@ -1,0 +1,259 @@
+"""One host's transaction: look, stage, commit, confirm, revert, unlock.
+
+Each is a Nornir task of one round trip; the host's side is tasks/host/release.sh.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Host
+from inventory.secret import redact
+from tasks import shell
+from tasks.configs.file import ConfigFile
+from tasks.live import HostState, parse_state
+from tasks.quote import shell as word
+
+SCRIPT = Path(__file__).resolve().parent / "host" / "release.sh"
+
+LOOK_TIMEOUT = 15.0  # seconds of silence before a host counts as gone
+STEP_TIMEOUT = 20  # seconds that one validator or one activation may take
+BUSY = 3  # exit status of the host's script: somebody else is at work
+
+
+class Busy(shell.HostError):
+    """Another run holds the host's lock, or its release is not confirmed yet."""
+
+
+class Refused(shell.HostError):
+    """The host refused a release: a validator, the disk, an activation, a moved world."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What all hosts of one deploy share. `window` is in seconds.
+
+    `id` names the release on every host, and sorts by time; `token` is the lock's.
+    """
+
+    id: str
+    token: str
+    holder: str
+    commit: str
+    at: str
+    window: int = 120
+    keep: int = 10
+    break_lock: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A staged release; `unchecked` are the configs whose validator the host lacks."""
+
+    unchecked: tuple[tuple[str, str], ...]
+
+
+@cache
+def _script() -> str:
+    return SCRIPT.read_text(encoding="utf-8")
+
+
+def preamble(host: Host, run: Run) -> str:
+    """The assignments that release.sh expects in front of it."""
+    values = {
+        "state": host.paths.state,
+        "init": "systemd" if host.has_systemd else "none",
+        "id": run.id,
+        "token": run.token,
+        "holder": run.holder,
+        "window": run.window,
+        "lease": run.window,
+        "keep": run.keep,
+        "step_timeout": STEP_TIMEOUT,
+        "break_lock": "yes" if run.break_lock else "no",
+        "tools": "",
+    }
+    return "".join(f"{name}={word(value)}\n" for name, value in values.items())
+
+
+def _speak(task: Task, host: Host, script: str, *, timeout: float) -> shell.Output:
+    return shell.run(task, script, timeout=timeout, sudo=host.sudo)
+
+
+def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
+    """Nornir task: the HostState, read without changing anything."""
+    tools = sorted({config.tool for config in files if config.tool})
+    script = (
+        f"state={word(host.paths.state)}\ntools={word(' '.join(tools))}\n{_script()}\n"
+        f"look <<'{EOF}'\n"
+        + "".join(
+            f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
+            for n, config in enumerate(files)
+        )
+        + f"{EOF}\n"
+    )
+    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
+    text = shell.must(output, "cannot read the host's state")
+    return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
+
+
+EOF = "TWINEDGE-END"  # base64 holds no dash
+
+
+def stage(
+    task: Task, host: Host, run: Run, files: Sequence[ConfigFile], state: HostState
+) -> Result:
+    """Nornir task: lock the host, lay the release beside the live files, validate it.
+
+    The result is Staged. Raises Busy or Refused; then nothing of it is left on the host.
+    """
+    script = (
+        preamble(host, run)
+        + _script()
+        + "\nbegin_stage\n"
+        + _put("release.sh", preamble(host, run) + _script() + '\n"$@"\n')
+        + _put("meta", _meta(run, state))
+        + _payload(files, state)
+        + "end_stage\n"
+    )
+    return Result(
+        host=task.host, result=_staged(_speak(task, host, script, timeout=_patience(files)))
+    )
+
+
+def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
+    """Nornir task: as `stage`, with the files of a release that lies on the host."""
+    script = (
+        preamble(host, run)
+        + _script()
+        + "\nbegin_stage\n"
+        + _put("release.sh", preamble(host, run) + _script() + '\n"$@"\n')
+        + _put("meta", _meta(run, state))
+        + f"adopt {word(earlier)}\nend_stage\n"
+    )
+    return Result(host=task.host, result=_staged(_speak(task, host, script, timeout=180.0)))
+
+
+def commit(task: Task, host: Host, run: Run) -> Result:
+    """Nornir task: put the staged release in place and activate it; the host undoes a failure.
+
+    The result is the list of activations. Raises Refused when the host undid it, and
+    shell.Unreachable when the connection died: then the host goes on by itself and
+    reverts within the window.
+    """
+    script = f"{preamble(host, run)}{_script()}\nstart_commit\n"
+    output = _speak(task, host, script, timeout=float(run.window))
+    lines = output.stdout.splitlines()
+    if output.status:
+        raise Refused(_failure(output))
+    activated = tuple(
+        line.removeprefix("activating ").partition("-")[2]
+        for line in lines
+        if line.startswith("activating ")
+    )
+    return Result(host=task.host, changed=True, result=activated)
+
+
+def confirm(task: Task, host: Host, run: Run) -> Result:
+    """Nornir task: disarm the revert; from now on the release stays. Raises Refused."""
+    return _verb(task, host, run, "confirm")
+
+
+def revert(task: Task, host: Host, run: Run) -> Result:
+    """Nornir task: back to the release before. Harmless when there is nothing pending."""
+    return _verb(task, host, run, "revert", timeout=180.0)
+
+
+def unlock(task: Task, host: Host, run: Run) -> Result:
+    """Nornir task: give up a staged release and the lock."""
+    return _verb(task, host, run, "unlock")
+
+
+def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0) -> Result:
+    output = _speak(task, host, f"{preamble(host, run)}{_script()}\n{verb}\n", timeout=timeout)
+    if output.status:
+        raise Refused(_failure(output))
+    return Result(host=task.host, changed=True, result=output.stdout)
+
+
+def _patience(files: Iterable[ConfigFile]) -> float:
+    """Longest silence of a stage: every validator at its limit, and some for the disk."""
+    return 30.0 + sum(STEP_TIMEOUT for config in files if config.validate)
+
+
+def _meta(run: Run, state: HostState) -> str:
+    parent = state.current.id if state.current else "-"
+    return f"commit {run.commit}\nby {run.holder}\nat {run.at}\nparent {parent}\n"
+
+
+def _put(name: str, text: str) -> str:
+    return f"put {name} <<'{EOF}'\n{base64.encodebytes(text.encode()).decode()}{EOF}\n"
+
+
+def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
+    parts, manifest = [], []
+    for n, config in enumerate(files):
+        base = state.files[config.path].digest or "absent"
+        manifest.append(
+            f"{n} {config.mode:#05o} {config.owner} {config.digest} {base} "
+            f"{_activation_name(config)} {config.name} {config.path}\n".replace("0o", "0", 1)
+        )
+        parts.append(_put(f"new/{n}", config.text))
+        if config.validate and config.tool:
+            parts += [_put(f"validate/{n}", config.validate), _put(f"tool/{n}", config.tool)]
+    for activation in {c.activation.name: c.activation for c in files if c.activation}.values():
+        name = f"activate/{activation.order}-{activation.name}"
+        parts += [
+            _put(f"{name}.run", activation.command + "\n"),
+            _put(f"{name}.check", activation.check + "\n"),
+            _put(f"{name}.patience", f"{activation.patience}\n"),
+        ]
+    folders = dict.fromkeys(folder for config in files for folder in config.folders)
+    parts.append(_put("folders", "".join(f"{folder}\n" for folder in folders)))
+    return _put("manifest", "".join(manifest)) + "".join(parts)
+
+
+def _activation_name(config: ConfigFile) -> str:
+    return f"{config.activation.order}-{config.activation.name}" if config.activation else "-"
+
+
+def _staged(output: shell.Output) -> Staged:
+    lines = [line.split(" ") for line in output.stdout.splitlines()]
+    if output.status == BUSY:
+        raise Busy(_busy(output.stdout))
+    if output.status:
+        raise Refused(_failure(output))
+    unchecked = tuple((line[1], line[2]) for line in lines if line[0] == "unchecked")
+    return Staged(unchecked=unchecked)
+
+
+def _busy(text: str) -> str:
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "locked":
+            return parse_state(f"now 0\nlock {rest}", []).lock_words
+        if kind == "unconfirmed":
+            return f"release {rest.split(' ')[0]} on this host is not confirmed yet"
+    return "another run is at work on this host"
+
+
+def _failure(output: shell.Output) -> str:
+    """What the host said was wrong, secrets taken out."""
+    reasons = []
+    for line in output.stdout.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "failed":
+            reasons.append(rest)
+        elif kind == "invalid":
+            name, _, message = rest.partition(" ")
+            reasons.append(f"{name} is refused by the host: {_unpack(message)}")
+    said = "\n".join(reasons) or output.stderr.strip() or f"exit status {output.status}"
+    return redact(said)
+
+
+def _unpack(message: str) -> str:
+    return base64.b64decode(message).decode(errors="replace").strip()

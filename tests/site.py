@@ -1,0 +1,76 @@
+"""A small site on disk that a test may bend: the product's inventory with local paths."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+HOSTS = {
+    "vps1": {"hostname": "100.67.88.109", "groups": ["edge"]},
+    "vps2": {"hostname": "100.102.55.88", "groups": ["edge"]},
+    "unraid": {"hostname": "100.76.168.116", "groups": ["media"]},
+}
+
+
+class Site:
+    """Inventory files in `folder`; `change` edits one, `config` names Nornir's settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("hosts", "groups", "defaults", "services", "mcp"):
+            text = (ROOT / "inventory" / f"{name}.yaml").read_text(encoding="utf-8")
+            self._path(name).write_text(text, encoding="utf-8")
+        self.config.write_text(
+            yaml.safe_dump(
+                {
+                    "inventory": {
+                        "plugin": "SimpleInventory",
+                        "options": {
+                            "host_file": "hosts.yaml",
+                            "group_file": "groups.yaml",
+                            "defaults_file": "defaults.yaml",
+                        },
+                    },
+                    "runner": {"plugin": "threaded", "options": {"num_workers": 5}},
+                    "logging": {"enabled": False},
+                    "user_defined": {"services_file": "services.yaml", "mcp_file": "mcp.yaml"},
+                }
+            ),
+            encoding="utf-8",
+        )
+        credentials = folder / "tunnel.json"
+        credentials.write_text('{"TunnelSecret": "tunnel-secret-value"}', encoding="utf-8")
+        self.change("defaults", "data.tunnel.credentials", f"file:{credentials}")
+        token = folder / "mcp-token"
+        token.write_text("mcp-secret-value\n", encoding="utf-8")
+        env = "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN"
+        self.change("mcp", env, f"file:{token}")
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.yaml"
+
+    def read(self, name: str) -> dict[str, Any]:
+        return yaml.safe_load(self._path(name).read_text(encoding="utf-8"))
+
+    def write(self, name: str, content: object) -> None:
+        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        self._path(name).write_text(text, encoding="utf-8")
+
+    def change(self, name: str, key: str, value: object) -> None:
+        """Set the dotted `key` of one file to `value`; None removes it."""
+        content = self.read(name)
+        *parents, last = key.split(".")
+        part = content
+        for parent in parents:
+            part = part.setdefault(parent, {})
+        if value is None:
+            part.pop(last, None)
+        else:
+            part[last] = value
+        self.write(name, content)

@@ -1,0 +1,166 @@
+"""What the inventory refuses, and in which words."""
+
+import string
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inventory.errors import InventoryError
+from inventory.load import load_catalogue
+from tests.site import ROOT, Site
+
+
+def refusal(site: Site) -> str:
+    with pytest.raises(InventoryError) as caught:
+        load_catalogue(site.config)
+    return str(caught.value)
+
+
+def test_the_committed_inventory_is_the_topology_of_the_architecture():
+    catalogue = load_catalogue(ROOT / "config.yaml")
+    addresses = {name: str(host.address) for name, host in catalogue.hosts.items()}
+    assert addresses == {
+        "vps1": "100.67.88.109",
+        "vps2": "100.102.55.88",
+        "unraid": "100.76.168.116",
+    }
+    assert catalogue.site.control == "vps2"
+    placements = {name: service.placements for name, service in catalogue.services.items()}
+    assert placements["organizr"] == ("vps2", "vps1")
+    assert placements["uptime-kuma"] == ("vps1", "vps2")
+    assert placements["plex"] == ("unraid",)
+    assert not catalogue.services["plex"].drillable
+
+
+def test_the_lab_has_the_same_addresses_and_services_as_the_product():
+    ours = load_catalogue(ROOT / "config.yaml")
+    labs = load_catalogue(ROOT / "lab" / "site" / "config.yaml")
+    assert {h.name: h.address for h in ours.hosts.values()} == {
+        h.name: h.address for h in labs.hosts.values()
+    }
+    assert list(ours.services) == list(labs.services)
+
+
+MISTAKES = [
+    ("services", "services.organizr.fallback", "vps3", "organizr.fallback: no host 'vps3'"),
+    ("services", "services.organizr.fallback", "vps2", "organizr.fallback: is 'vps2', the primary"),
+    ("services", "services.sonarr.port", 7878, "sonarr.port: 7878 on unraid belongs to radarr"),
+    ("services", "services.organizr.port", 443, "organizr.port: 443 on vps2 belongs to Caddy"),
+    ("services", "services.organizr.port", "80", "organizr.port: should be a whole number"),
+    ("services", "services.organizr.port", 0, "organizr.port"),
+    ("services", "services.sonarr.hostname", "radarr", "is the name of radarr too"),
+    ("services", "services.sonarr.hostname", "vps1", "is the name of host vps1 too"),
+    ("services", "services.sonarr.hostname", "sonarr.example.org", "is outside the domain"),
+    ("services", "services.sonarr.health.path", "ping", "is not a path on the service"),
+    ("services", "services.sonarr.health.path", "/{$HOME}", "is not a path on the service"),
+    ("services", "services.sonarr.prot", 1, "sonarr.prot: unknown key (known: access, audience"),
+    ("services", "services.sonarr.health.stat", 1, "sonarr.health.stat: unknown key (known: body"),
+    ("services", "services.sonarr.health", None, "sonarr.health: is missing"),
+    ("services", "services.sonarr.hosts", None, "sonarr: needs either primary (and fallback) or"),
+    ("services", "services.sonarr.hosts", "unraid", "sonarr.hosts: should be a list"),
+    ("services", "services.sonarr.hosts", ["unraid", "unraid"], "names a host twice"),
+    ("services", "services.sonarr.access", "public", "sonarr.access"),
+    ("services", "services.dns.access", "open", "a dns service stays on the tailnet"),
+    ("services", "syncs.antigravity.hosts", ["vps1"], "antigravity.hosts"),
+    ("services", "syncs.antigravity.hosts", ["vps1", "unraid"], "'unraid' is no edge"),
+    ("services", "syncs.antigravity.hosts", ["vps1", "vps1"], "names a host twice"),
+    ("services", "syncs.antigravity.directory", "/etc/unbound", "which the deploy writes"),
+    ("services", "syncs.antigravity.directory", "/etc/../etc", "is not an absolute path"),
+    ("services", "syncs.antigravity.service", "antigravity", "no service 'antigravity'"),
+    ("services", "extra", {}, "extra: unknown key (known: services, syncs)"),
+    ("services", "services", {}, "services: holds no service"),
+    ("hosts", "vps1.groups", ["edges"], "vps1.groups: no group 'edges' (groups: edge, media)"),
+    ("hosts", "vps1.hostname", "100.67.88.999", "vps1.hostname: should be an IPv4 address"),
+    ("hosts", "vps1.hostname", "100.102.55.88", "is the address of vps1 too"),
+    ("hosts", "vps1.data", {"color": "red"}, "vps1.data.color: unknown key"),
+    ("defaults", "data.domain", "home example", "data.domain: 'home example' is not a host name"),
+    ("defaults", "data.domain", None, "data.domain: is missing"),
+    ("defaults", "data.domian", "x", "data.domian: unknown key"),
+    ("defaults", "data.control", "vps9", "data.control: no host 'vps9'"),
+    ("defaults", "data.sudo", "yes please", "sudo: should be true or false"),
+    ("defaults", "data.tunnel.id", "my-tunnel", "data.tunnel.id: 'my-tunnel' is not an id"),
+    ("defaults", "data.tunnel.credentials", "s3cret", "is not a secret reference"),
+    ("defaults", "data.tls.mode", "files", "data.tls.certificate: is missing; mode files needs"),
+    ("defaults", "data.tls.provider", "cloudflare", "has no meaning with mode internal"),
+    ("mcp", "servers.github.url", "https://x.example", "needs either command or url"),
+    ("mcp", "servers.docs", {"url": "ftp://x"}, "servers.docs.url: 'ftp://x' is not a web address"),
+    ("mcp", "servers.github.env.TOKEN", "ghp_abc", "is not a secret reference"),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value", "words"), MISTAKES)
+def test_a_mistake_is_refused_with_its_file_and_key_and_what_is_wrong(
+    site: Site, file: str, key: str, value: object, words: str
+):
+    site.change(file, key, value)
+    said = refusal(site)
+    assert words in said
+    assert f"{file}.yaml: " in said
+    assert "Traceback" not in said and "pydantic" not in said
+
+
+def test_a_pasted_secret_is_not_repeated_in_the_error(site: Site):
+    site.change("mcp", "servers.github.env.TOKEN", "ghp_very_secret")
+    assert "ghp_very_secret" not in refusal(site)
+
+
+def test_every_problem_of_a_file_is_told_at_once(site: Site):
+    site.change("services", "services.sonarr.port", "x")
+    site.change("services", "services.radarr.prot", 1)
+    said = refusal(site)
+    assert "sonarr.port" in said and "radarr.prot" in said
+
+
+def test_a_syntax_error_has_its_line(site: Site):
+    site.write("services", "services:\n  plex:\n    port: [32400\n  radarr:\n")
+    assert "services.yaml:4:" in refusal(site)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(site: Site):
+    site.write("services", "services:\n  plex: {port: 1}\n  plex: {port: 2}\n")
+    assert "services.yaml:3:3: YAML: the key 'plex' stands twice" in refusal(site)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "just text", "1: 2", "services: []", "\t"])
+def test_a_file_of_the_wrong_shape_is_refused(site: Site, content: str):
+    site.write("services", content)
+    assert "services.yaml" in refusal(site)
+
+
+def test_a_missing_file_is_named(site: Site):
+    (site.folder / "mcp.yaml").unlink()
+    assert "mcp.yaml: No such file or directory" in refusal(site)
+
+
+def test_yaml_that_would_build_objects_is_refused(site: Site):
+    site.write("mcp", "servers: !!python/object/apply:os.system ['true']\n")
+    assert "mcp.yaml" in refusal(site)
+
+
+HOSTILE = st.text(alphabet=string.printable + "ü☃\u2028\x00\x85", min_size=1, max_size=40)
+PLACES = [
+    ("services", "services.sonarr.hostname"),
+    ("services", "services.sonarr.health.path"),
+    ("services", "services.sonarr.unit"),
+    ("services", "syncs.antigravity.directory"),
+    ("services", "syncs.antigravity.owner"),
+    ("defaults", "data.domain"),
+    ("defaults", "data.tunnel.id"),
+    ("defaults", "data.access.team"),
+    ("defaults", "username"),
+    ("hosts", "vps1.hostname"),
+]
+
+
+@pytest.mark.parametrize(("file", "key"), PLACES)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(hostile=HOSTILE)
+def test_text_that_needs_quotes_never_enters_a_field_that_has_none(
+    site: Site, file: str, key: str, hostile: str
+):
+    value = "a" + hostile + "{$(`\n"
+    site.change(file, key, value)
+    assert f"{file}.yaml" in refusal(site) or "hosts.yaml" in refusal(site)
