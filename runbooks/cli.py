@@ -36,6 +36,7 @@ class Exit(IntEnum):
     OK = 0  # all that was asked is true
     FAILED = 1  # something failed
     USAGE = 2  # nothing was touched: usage or inventory
+    NOT_UNDONE = 4  # a drill's fault may still be there
     INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
 
 
