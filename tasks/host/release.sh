@@ -1,3 +1,5 @@
+# shellcheck shell=sh disable=SC2154  # state, id, token, holder, … are assigned in front
+#
 # One host's side of a deploy: look, stage, commit, confirm, revert, unlock, list.
 #
 # POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/release.py
@@ -5,7 +7,7 @@
 # the host can finish or undo a commit without its controller.
 #
 #   $state/lock              who works on this host, until when
-#   $state/current           symlink to the release that this host runs
+#   $state/current           id of the release that this host runs
 #   $state/pending           the release that is not confirmed yet, and its deadline
 #   $state/releases/ID/meta      commit, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
@@ -15,8 +17,6 @@
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
 # refuse is made before, so that going on and going back are renames only.
-
-# shellcheck disable=SC2154  # state, id, token, holder, … are assigned in front
 
 set -u
 umask 077
@@ -31,6 +31,7 @@ now() { date +%s; }
 # As tasks/configs/file.py: the header's line does not count.
 digest() { sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum | cut -d ' ' -f 1; }
 digest_or_absent() { if [ -f "$1" ]; then digest "$1"; else echo absent; fi; }
+current() { cat "$state/current" 2>/dev/null; }
 # sync(1) of one file where the tool can, of everything where not.
 durable() { sync "$@" 2>/dev/null || sync; }
 beside() { printf '%s/.%s.%s' "$(dirname "$1")" "$(basename "$1")" "$id"; }
@@ -80,10 +81,10 @@ look() { # on standard input, a line a file: N SECRET PATH
     done
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
-    if [ -e "$state/current/meta" ]; then
-        say "current $(basename "$(readlink "$state/current")")"
-        sed 's/^/meta /' "$state/current/meta"
-        sed 's/^/claim /' "$state/current/manifest"
+    if [ -e "$state/current" ]; then
+        say "current $(current)"
+        sed 's/^/meta /' "$state/releases/$(current)/meta"
+        sed 's/^/claim /' "$state/releases/$(current)/manifest"
     fi
     while read -r n secret path; do look_at "$n" "$secret" "$path"; done
 }
@@ -222,8 +223,8 @@ write_changes() {
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
-    ln -s "releases/$id" "$state/current.next" || return 1
-    [ ! -h "$state/current" ] || ln -s "$(readlink "$state/current")" "$state/current.prev" || return 1
+    echo "$id" > "$state/current.next" || return 1
+    [ ! -e "$state/current" ] || cp "$state/current" "$state/current.prev" || return 1
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
     durable
@@ -336,8 +337,8 @@ revert() { # back to what stood before the pending release; harmless when there 
     release=$state/releases/$id
     stop_commit
     restore_files || { say "failed to restore a file of $id"; return 1; }
-    if [ -h "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
-    elif [ "$(readlink "$state/current" 2>/dev/null)" = "releases/$id" ]; then rm -f "$state/current"; fi
+    if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
+    elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
     reactivate
     rm -f "$state/pending"
     clear_beside
@@ -392,7 +393,7 @@ confirm() {
 prune() { # the oldest beyond $keep, never the current one
     # shellcheck disable=SC2012  # release ids are plain words
     ls -1 "$state/releases" | sort -r | sed "1,${keep}d" | while read -r old; do
-        [ "releases/$old" = "$(readlink "$state/current")" ] || rm -rf "$state/releases/$old"
+        [ "$old" = "$(current)" ] || rm -rf "$state/releases/$old"
     done
 }
 unlock() {
