@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,8 +31,8 @@ class Files:
     mcp: Path
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key which stands twice, where YAML keeps the last."""
+class _Loader(yaml.CSafeLoader):
+    """libyaml's SafeLoader that refuses a key which stands twice, where YAML keeps the last."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -43,7 +44,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
                 None, None, f"the key {key!r} stands twice", key_node.start_mark
             )
         seen.add(key)
-    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
+    return dict(yaml.CSafeLoader.construct_mapping(loader, node, deep=True))
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
@@ -114,9 +115,14 @@ def load_catalogue(config: Path) -> Catalogue:
 
 def _read(kind: type[T], raw: Any, place: Place) -> T:
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        return _reader(kind).validate_python(raw)
     except ValidationError as error:
         raise InventoryError(explain(error, kind, place)) from error
+
+
+@cache
+def _reader(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
 
 
 def _below(path: Path, *keys: str) -> Place:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from nornir import InitNornir
 from nornir.core import Nornir
 from nornir.core.task import AggregatedResult, Result, Task
 from rich.console import Console
+from rich.text import Text
 
 from inventory.catalogue import Catalogue, Host
 from inventory.errors import InventoryError
@@ -28,6 +30,8 @@ from tasks.shell import HostError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+LABEL = 10  # columns of the label before an entry
 
 
 class Exit(IntEnum):
@@ -192,6 +196,13 @@ def _tell(error: BaseException, status: Exit, debug: bool) -> Exit:
             markup=False,
         )
     return status
+
+
+def tell(label: str, words: str, *, style: str = "") -> None:
+    """One entry of a list: `label`, and `words` beside it, wrapped on a terminal."""
+    width = out.width - LABEL if out.is_terminal else sys.maxsize
+    for n, line in enumerate(textwrap.wrap(words, width) or [""]):
+        out.print(Text.assemble((f"{label if n == 0 else '':<{LABEL}}", "bold"), (line, style)))
 
 
 @contextmanager

@@ -155,8 +155,8 @@ def _apply(
     canary = arguments.canary or rollout.canary_of(session.catalogue)
     transaction = rollout.Rollout(session=session, run=run, hosts=todo, canary=canary)
     with working(f"deploying release {run.id}"):
-        staged = transaction.execute(stage)
-    show_done(transaction, staged, plans)
+        transaction.execute(stage)
+    show_done(transaction, plans)
     return Exit.OK
 
 

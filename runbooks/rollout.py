@@ -37,14 +37,6 @@ class NotReverted(HostError):
     """Hosts could not be told to revert; their own timers will."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """Hosts that hold a staged release, and configs whose validator is missing there."""
-
-    hosts: tuple[str, ...]
-    unchecked: tuple[tuple[str, str, str], ...]
-
-
 def new_run(commit: str, *, window: int, keep: int, break_lock: bool = False) -> Run:
     """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
     now = datetime.now(UTC)
@@ -72,10 +64,10 @@ class Rollout:
     committed: list[str] = field(default_factory=list)
     activated: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def execute(self, stage_on: Stager) -> Staged:
+    def execute(self, stage_on: Stager) -> None:
         """The whole transaction. Raises RolloutFailed, or NotReverted, after undoing it."""
         try:
-            staged = self._stage(stage_on)
+            self._stage(stage_on)
             for wave in self.waves():
                 self._commit(wave)
                 self._verify(wave)
@@ -85,7 +77,6 @@ class Rollout:
             if isinstance(error, KeyboardInterrupt):
                 out.print("interrupted: every host is back on the release it had before")
             raise
-        return staged
 
     def waves(self) -> list[list[str]]:
         """Edges one after the other, the canary first; everything else with the last edge."""
@@ -95,15 +86,13 @@ class Rollout:
         waves = [[edge] for edge in edges]
         return [*waves[:-1], [*(waves[-1] if waves else []), *others]]
 
-    def _stage(self, stage_on: Stager) -> Staged:
+    def _stage(self, stage_on: Stager) -> None:
         """Every host staged, or none: the barrier."""
         first = min(self.hosts)
         waiting = list(self.hosts)
-        done: dict[str, release.Staged] = {}
         give_up = time.monotonic() + LOCK_PATIENCE
         while True:
             outcome = self.session.run(stage_on, waiting)
-            done |= outcome.done
             busy = {h: e for h, e in outcome.errors.items() if isinstance(e, Busy)}
             failed = {h: e for h, e in outcome.errors.items() if h not in busy}
             # Of two runs at once, the one that got the first host may wait for the rest.
@@ -113,10 +102,6 @@ class Rollout:
                 break
             waiting = list(busy)
             time.sleep(0.5)
-        return Staged(
-            hosts=tuple(done),
-            unchecked=tuple((h, *one) for h, staged in done.items() for one in staged.unchecked),
-        )
 
     def _commit(self, wave: Sequence[str]) -> None:
         self.committed += wave

@@ -50,13 +50,6 @@ class Run:
     break_lock: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """A staged release; `unchecked` are the configs whose validator the host lacks."""
-
-    unchecked: tuple[tuple[str, str], ...]
-
-
 @cache
 def _script() -> str:
     return SCRIPT.read_text(encoding="utf-8")
@@ -109,7 +102,7 @@ def stage(
 ) -> Result:
     """Nornir task: lock the host, lay the release beside the live files, validate it.
 
-    The result is Staged. Raises Busy or Refused; then nothing of it is left on the host.
+    Raises Busy or Refused; then nothing of it is left on the host.
     """
     script = (
         preamble(host, run)
@@ -120,9 +113,8 @@ def stage(
         + _payload(files, state)
         + "end_stage\n"
     )
-    return Result(
-        host=task.host, result=_staged(_speak(task, host, script, timeout=_patience(files)))
-    )
+    _refuse(_speak(task, host, script, timeout=_patience(files)))
+    return Result(host=task.host)
 
 
 def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
@@ -135,7 +127,8 @@ def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostSta
         + _put("meta", _meta(run, state))
         + f"adopt {word(earlier)}\nend_stage\n"
     )
-    return Result(host=task.host, result=_staged(_speak(task, host, script, timeout=180.0)))
+    _refuse(_speak(task, host, script, timeout=180.0))
+    return Result(host=task.host)
 
 
 def commit(task: Task, host: Host, run: Run) -> Result:
@@ -148,8 +141,7 @@ def commit(task: Task, host: Host, run: Run) -> Result:
     script = f"{preamble(host, run)}{_script()}\nstart_commit\n"
     output = _speak(task, host, script, timeout=float(run.window))
     lines = output.stdout.splitlines()
-    if output.status:
-        raise Refused(_failure(output))
+    _refuse(output)
     activated = tuple(
         line.removeprefix("activating ").partition("-")[2]
         for line in lines
@@ -175,8 +167,7 @@ def unlock(task: Task, host: Host, run: Run) -> Result:
 
 def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0) -> Result:
     output = _speak(task, host, f"{preamble(host, run)}{_script()}\n{verb}\n", timeout=timeout)
-    if output.status:
-        raise Refused(_failure(output))
+    _refuse(output)
     return Result(host=task.host, changed=True, result=output.stdout)
 
 
@@ -221,14 +212,11 @@ def _activation_name(config: ConfigFile) -> str:
     return f"{config.activation.order}-{config.activation.name}" if config.activation else "-"
 
 
-def _staged(output: shell.Output) -> Staged:
-    lines = [line.split(" ") for line in output.stdout.splitlines()]
+def _refuse(output: shell.Output) -> None:
     if output.status == BUSY:
         raise Busy(_busy(output.stdout))
     if output.status:
         raise Refused(_failure(output))
-    unchecked = tuple((line[1], line[2]) for line in lines if line[0] == "unchecked")
-    return Staged(unchecked=unchecked)
 
 
 def _busy(text: str) -> str:

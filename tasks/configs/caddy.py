@@ -4,6 +4,8 @@ from inventory.catalogue import Catalogue, Host, Tls
 from tasks.configs.file import Activation, ConfigFile, Render
 from tasks.quote import Quoted, token
 
+PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
+
 # Caddy keeps its CA and locks under HOME: a validation may leave nothing there.
 VALIDATE = """\
 HOME="$scratch" XDG_DATA_HOME="$scratch" XDG_CONFIG_HOME="$scratch" \\
@@ -47,6 +49,7 @@ def _activation(port: int) -> Activation:
         order=20,
         command="systemctl reload-or-restart caddy",
         check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
+        patience=PATIENCE,
     )
 
 

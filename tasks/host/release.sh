@@ -32,8 +32,8 @@ now() { date +%s; }
 digest() { sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum | cut -d ' ' -f 1; }
 digest_or_absent() { if [ -f "$1" ]; then digest "$1"; else echo absent; fi; }
 current() { cat "$state/current" 2>/dev/null; }
-# sync(1) of one file where the tool can, of everything where not.
-durable() { sync "$@" 2>/dev/null || sync; }
+# On the disk before we go on: the file alone where sync(1) can, everything where not.
+durable() { sync "$1" 2>/dev/null || sync; }
 beside() { printf '%s/.%s.%s' "$(dirname "$1")" "$(basename "$1")" "$id"; }
 has_systemd() { [ "$init" = systemd ]; }
 
@@ -155,7 +155,6 @@ unmake_folders() {
 end_stage() {
     failed=0
     make_folders
-    durable
     while read -r n _ _ sum _ _ name _; do
         [ "$(digest "$release/new/$n")" = "$sum" ] ||
             die "$name arrived incomplete in $release: is the disk full?"
@@ -168,7 +167,7 @@ end_stage() {
 check_staged() { # N NAME
     [ -s "$release/validate/$1" ] || return 0
     tool=$(cat "$release/tool/$1")
-    command -v "$tool" >/dev/null 2>&1 || { say "unchecked $2 $tool"; return 0; }
+    command -v "$tool" >/dev/null 2>&1 || return 0  # look has said so
     scratch=$release/scratch
     mkdir -p "$scratch"
     said=$(export scratch; timeout -k 2 "$step_timeout" sh "$release/validate/$1" "$release/new/$1" 2>&1)
@@ -199,7 +198,6 @@ commit() {
     say "armed $window"
     if rename_all && activate_changed; then
         mv -f "$state/current.next" "$state/current"
-        durable "$state"
         say "committed $id"
     else
         say "undoing $why"
@@ -227,8 +225,8 @@ write_changes() {
     [ ! -e "$state/current" ] || cp "$state/current" "$state/current.prev" || return 1
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
-    durable
-    mv -f "$state/pending.next" "$state/pending"
+    durable "$state/pending.next"
+    mv -f "$state/pending.next" "$state/pending" && durable "$state"
 }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
     [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
@@ -237,6 +235,7 @@ lay_beside() { # N MODE OWNER PATH
     b=$(beside "$4")
     mkdir_public "$(dirname "$4")" || return 1
     cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
+    durable "$b.new"
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
     else : > "$b.none"; fi
 }
@@ -367,7 +366,6 @@ restore_files() {
         elif [ -e "$b.old" ]; then mv -f "$b.old" "$path" || return 1
         elif [ -e "$b.none" ]; then rm -f "$path" "$b.none" || return 1; fi
     done < "$release/changed"
-    durable
 }
 reactivate() { # nothing to activate at boot: the services start after us
     if [ "${activation:-yes}" = no ]; then
