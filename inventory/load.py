@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +16,9 @@ T = TypeVar("T")
 
 SITE_KEYS = ("domain", "control", "tunnel", "access", "tls", "resolver", "sync")
 HOST_KEYS = ("role", "manager", "sudo", "paths")
+READERS: Mapping[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Site, Host, Service, Sync, Mcp)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +117,10 @@ def load_catalogue(config: Path) -> Catalogue:
 
 def _read(kind: type[T], raw: Any, place: Place) -> T:
     try:
-        return _reader(kind).validate_python(raw)
+        made: T = READERS[kind].validate_python(raw)
     except ValidationError as error:
         raise InventoryError(explain(error, kind, place)) from error
-
-
-@cache
-def _reader(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
+    return made
 
 
 def _below(path: Path, *keys: str) -> Place:

@@ -164,7 +164,8 @@ def _refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> No
 def main(work: Callable[[argparse.Namespace], int], flags: argparse.ArgumentParser) -> NoReturn:
     """Run a runbook: parse, work, and leave with its exit status and no traceback."""
     arguments = flags.parse_args()
-    signal.signal(signal.SIGTERM, _terminate)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _terminate)
     try:
         status = work(arguments)
     except (InventoryError, UsageError) as error:
@@ -206,10 +207,13 @@ def tell(label: str, words: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def working(words: str) -> Iterator[None]:
-    """A spinner on a terminal while something takes its time; nothing elsewhere."""
-    if err.is_terminal:
-        with err.status(words):
-            yield
-    else:
-        yield
+def working(words: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal while something takes its time; nothing elsewhere.
+
+    Gives a function that tells which step it is at.
+    """
+    if not err.is_terminal:
+        yield lambda _: None
+        return
+    with err.status(words) as spinner:
+        yield lambda step: spinner.update(f"{words}: {step}")

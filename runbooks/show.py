@@ -20,6 +20,9 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
         current = plan.state.current
         tell(plan.host, _summary(plan))
         tell("", f"on release {current.id}, commit {current.commit}" if current else "no release")
+        versions = [f"{tool} {v}" for tool, v in sorted(plan.state.tools.items()) if v]
+        if versions:
+            tell("", f"with {', '.join(versions)}", style="dim")
         for note in _notes(plan):
             tell("", note, style="yellow")
 
@@ -57,11 +60,8 @@ def _notes(plan: HostPlan) -> Iterator[str]:
     if state.lock and state.lock.until > state.now:
         yield state.lock_words
     if state.pending:
-        yield (
-            f"release {state.pending} is not confirmed and goes back by itself at "
-            f"{state.pending_until:%H:%M:%S} UTC"
-        )
-    for tool in sorted(state.missing_tools):
+        yield state.pending_words
+    for tool in sorted(tool for tool, version in state.tools.items() if version is None):
         yield f"{tool} is not installed: no validation of its config there"
     for path in plan.orphans:
         yield f"{path} is not managed any more and stays as it is"

@@ -1,7 +1,7 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
 from inventory.catalogue import Catalogue, Host, Tls
-from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.configs.file import Activation, ConfigFile, Render, Tool
 from tasks.quote import Quoted, token
 
 PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
@@ -37,7 +37,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="caddy",
         path=host.paths.caddy,
         text=text,
-        tool="caddy",
+        tool=Tool(name="caddy", version="caddy version"),
         validate=VALIDATE,
         activation=_activation(port),
     )

@@ -76,9 +76,6 @@ drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
 
 look() { # on standard input, a line a file: N SECRET PATH
     say "now $(now)"
-    for tool in $tools; do
-        if command -v "$tool" >/dev/null 2>&1; then say "tool $tool"; else say "no-tool $tool"; fi
-    done
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
     if [ -e "$state/current" ]; then
@@ -87,6 +84,15 @@ look() { # on standard input, a line a file: N SECRET PATH
         sed 's/^/claim /' "$state/releases/$(current)/manifest"
     fi
     while read -r n secret path; do look_at "$n" "$secret" "$path"; done
+}
+tool() { # NAME VERSION-COMMAND
+    if command -v "$1" >/dev/null 2>&1; then say "tool $1 $(eval "$2" 2>&1 | head -n 1)"
+    else say "no-tool $1"; fi
+}
+claimed() { # what `look` is asked for the files of the host's own release
+    [ ! -e "$state/current" ] || while read -r n _ _ _ _ _ _ path; do
+        say "$n secret $path"
+    done < "$state/releases/$(current)/manifest"
 }
 look_at() { # N SECRET PATH
     if [ -h "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then say "odd $1"; return; fi
@@ -97,6 +103,8 @@ look_at() { # N SECRET PATH
     say "file $1 $found $(stat -c "%a %U:%G %Y" "$3") $content"
     made_by=$(grep -l " $found .* $3\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
     [ -z "$made_by" ] || say "known $1 $(basename "$(dirname "$made_by")")"
+    sed -n 's/^[[:space:]]*source *= *"\(.*\)",*$/\1/p' "$lsyncd_config" 2>/dev/null |
+        while read -r tree; do case $3 in "$tree"*) say "synced $1" ;; esac; done
 }
 
 # --- stage: the release beside the live files, checked by the host's own tools ----------
@@ -134,6 +142,9 @@ adopt() { # ID of an earlier release: its files become this one's
     cp -R "$source/new" "$source/validate" "$source/tool" "$source/activate" \
         "$source/folders" "$release/" ||
         die "cannot copy release $1: is the disk full?"
+    sed -n '/^commit /p' "$source/meta" > "$release/meta.next"
+    sed '/^commit /d' "$release/meta" >> "$release/meta.next"
+    mv -f "$release/meta.next" "$release/meta" || die "cannot write $release/meta"
     while read -r n mode owner sum _ activation name path; do
         say "$n $mode $owner $sum $(digest_or_absent "$path") $activation $name $path"
     done < "$source/manifest" > "$release/manifest"
@@ -401,10 +412,13 @@ unlock() {
     say "unlocked"
 }
 list() {
+    [ ! -e "$state/current" ] || say "current $(current)"
     for meta in "$state"/releases/*/meta; do
         [ -e "$meta" ] || continue
         folder=$(dirname "$meta")
-        say "release $(basename "$folder")$([ -e "$folder/reverted" ] && say ' reverted')"
+        say "release $(basename "$folder")"
         sed 's/^/meta /' "$meta"
+        sed 's/^/claim /' "$folder/manifest"
+        if [ -e "$folder/reverted" ]; then say "reverted"; fi
     done
 }

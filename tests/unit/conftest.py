@@ -52,6 +52,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Callable[[Source], None]:
 def healthy_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside verification sees nothing wrong; the lab tests have the truth of it."""
     monkeypatch.setattr("runbooks.rollout.broken_hops", lambda catalogue, hosts: [])
+    monkeypatch.setattr("runbooks.begin.refuse_forgetting", lambda catalogue, anyway: None)
 
 
 @pytest.fixture
