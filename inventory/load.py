@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 SITE_KEYS = ("domain", "control", "tunnel", "access", "tls", "resolver", "sync")
 HOST_KEYS = ("role", "manager", "sudo", "paths")
+READERS: Mapping[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Site, Host, Service, Sync, Mcp)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +33,8 @@ class Files:
     mcp: Path
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key which stands twice, where YAML keeps the last."""
+class _Loader(yaml.CSafeLoader):
+    """libyaml's SafeLoader that refuses a key which stands twice, where YAML keeps the last."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -43,7 +46,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
                 None, None, f"the key {key!r} stands twice", key_node.start_mark
             )
         seen.add(key)
-    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
+    return dict(yaml.CSafeLoader.construct_mapping(loader, node, deep=True))
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
@@ -114,9 +117,10 @@ def load_catalogue(config: Path) -> Catalogue:
 
 def _read(kind: type[T], raw: Any, place: Place) -> T:
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        made: T = READERS[kind].validate_python(raw)
     except ValidationError as error:
         raise InventoryError(explain(error, kind, place)) from error
+    return made
 
 
 def _below(path: Path, *keys: str) -> Place:

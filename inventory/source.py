@@ -38,9 +38,14 @@ def read_source(root: Path = ROOT) -> Source:
 
 
 def includes(label: str, root: Path = ROOT) -> bool:
-    """Does the checkout's HEAD have the commit that a release was made from?"""
+    """Does the checkout's HEAD have the commit that a release was made from?
+
+    A release that was made without git is older than any commit.
+    """
     commit = label.removesuffix("-dirty")
-    return _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None
+    return (
+        commit == UNKNOWN or _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None
+    )
 
 
 def _git(root: Path, *arguments: str) -> str | None:

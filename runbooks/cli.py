@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from nornir import InitNornir
 from nornir.core import Nornir
 from nornir.core.task import AggregatedResult, Result, Task
 from rich.console import Console
+from rich.text import Text
 
 from inventory.catalogue import Catalogue, Host
 from inventory.errors import InventoryError
@@ -28,6 +30,8 @@ from tasks.shell import HostError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+LABEL = 10  # columns of the label before an entry
 
 
 class Exit(IntEnum):
@@ -161,7 +165,8 @@ def _refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> No
 def main(work: Callable[[argparse.Namespace], int], flags: argparse.ArgumentParser) -> NoReturn:
     """Run a runbook: parse, work, and leave with its exit status and no traceback."""
     arguments = flags.parse_args()
-    signal.signal(signal.SIGTERM, _terminate)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _terminate)
     try:
         status = work(arguments)
     except (InventoryError, UsageError) as error:
@@ -195,11 +200,21 @@ def _tell(error: BaseException, status: Exit, debug: bool) -> Exit:
     return status
 
 
+def tell(label: str, words: str, *, style: str = "") -> None:
+    """One entry of a list: `label`, and `words` beside it, wrapped on a terminal."""
+    width = out.width - LABEL if out.is_terminal else sys.maxsize
+    for n, line in enumerate(textwrap.wrap(words, width) or [""]):
+        out.print(Text.assemble((f"{label if n == 0 else '':<{LABEL}}", "bold"), (line, style)))
+
+
 @contextmanager
-def working(words: str) -> Iterator[None]:
-    """A spinner on a terminal while something takes its time; nothing elsewhere."""
-    if err.is_terminal:
-        with err.status(words):
-            yield
-    else:
-        yield
+def working(words: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal while something takes its time; nothing elsewhere.
+
+    Gives a function that tells which step it is at.
+    """
+    if not err.is_terminal:
+        yield lambda _: None
+        return
+    with err.status(words) as spinner:
+        yield lambda step: spinner.update(f"{words}: {step}")

@@ -13,8 +13,9 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.source import Source, includes, read_source
-from runbooks import rollout
+from runbooks import approved, begin
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.rollout import Rollout, RolloutFailed
 from runbooks.show import show_done, show_plans
 from tasks import release
 from tasks.configs.file import ConfigFile
@@ -31,19 +32,12 @@ exit status: 0 all that was asked is true, 1 something failed, 2 nothing was tou
 
 def flags() -> ArgumentParser:
     made = parser(__doc__ or "", epilog=EPILOG)
-    made.add_argument("--apply", action="store_true", help="make the changes")
+    begin.add_flags(made)
     made.add_argument(
-        "--window",
-        type=int,
-        default=120,
-        metavar="SECONDS",
-        help="a host that is not confirmed by then goes back by itself (default: 120)",
+        "--plan-out", type=Path, metavar="FILE", help="save what is shown, for --apply --plan"
     )
     made.add_argument(
-        "--keep", type=int, default=10, metavar="N", help="releases kept on a host (default: 10)"
-    )
-    made.add_argument(
-        "--canary", metavar="NAME", help="the edge that goes first (default: primary of fewest)"
+        "--plan", type=Path, metavar="FILE", help="apply just this plan, if the world is still so"
     )
     made.add_argument(
         "--allow-dirty", action="store_true", help="deploy from a dirty or unpushed checkout"
@@ -51,24 +45,39 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--allow-older", action="store_true", help="deploy a commit older than a host's"
     )
-    made.add_argument(
-        "--break-lock", action="store_true", help="take the lock of a run that is gone"
-    )
     return made
 
 
 def deploy(arguments: Namespace) -> int:
+    approval = _approval(arguments)
     session = open_session(arguments)
     source = read_source()
-    _refuse_usage(arguments, session, source)
+    _refuse_source(arguments, source)
+    begin.canary(arguments, session)
     with working("rendering and looking"):
         files = render(session, source)
         plans = look(session, files, source)
     show_plans(plans)
     refuse_odd(plans)
+    if arguments.plan_out:
+        approved.save(plans, arguments.plan_out)
+        out.print(f"saved; to apply exactly this: --apply --plan {arguments.plan_out}")
     if not arguments.apply:
         return Exit.OK
+    if approval:
+        approved.refuse_moved(approval, plans)
     return _apply(arguments, session, source, files, plans)
+
+
+def _approval(arguments: Namespace) -> approved.Data | None:
+    """The plan to apply. It chooses the hosts, so no filter may stand beside it."""
+    if arguments.plan is None:
+        return None
+    if not arguments.apply or arguments.host or arguments.role or arguments.plan_out:
+        raise UsageError("--plan goes with --apply, and with no --host, --role or --plan-out")
+    plan = approved.read(arguments.plan)
+    arguments.host = list(plan["hosts"])
+    return plan
 
 
 def render(session: Session, source: Source) -> Files:
@@ -83,10 +92,7 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
         return release.look(task, session.catalogue.hosts[name], files[name])
 
     outcome = session.run(work)
-    if outcome.errors:
-        raise rollout.RolloutFailed(
-            rollout.words(outcome.errors, "nothing was changed on any host")
-        )
+    begin.refuse_errors(outcome)
     return {
         name: make_plan(name, source.label, files[name], state)
         for name, state in outcome.done.items()
@@ -96,15 +102,12 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
 def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
     odd = [f"{plan.host}: {c.config.path}" for plan in plans.values() for c in plan.odd]
     if odd:
-        raise rollout.RolloutFailed(
+        raise RolloutFailed(
             f"not a plain file, and twinedge replaces no link, folder or device: {', '.join(odd)}"
         )
 
 
-def _refuse_usage(arguments: Namespace, session: Session, source: Source) -> None:
-    edges = [edge.name for edge in session.catalogue.edges]
-    if arguments.canary and arguments.canary not in edges:
-        raise UsageError(f"--canary {arguments.canary!r} is no edge (edges: {', '.join(edges)})")
+def _refuse_source(arguments: Namespace, source: Source) -> None:
     if not arguments.apply or arguments.allow_dirty:
         return
     if source.dirty:
@@ -143,20 +146,20 @@ def _apply(
         out.print("nothing to do: every host is as the inventory says")
         return Exit.OK
     _refuse_older(arguments, plans)
-    run = rollout.new_run(
-        source.label, window=arguments.window, keep=arguments.keep, break_lock=arguments.break_lock
-    )
+    if any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
+        begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
+    run = begin.new_run(arguments, source.label)
 
     def stage(task: Task) -> Result:
         name = task.host.name
         host = session.catalogue.hosts[name]
         return release.stage(task, host, run, files[name], plans[name].state)
 
-    canary = arguments.canary or rollout.canary_of(session.catalogue)
-    transaction = rollout.Rollout(session=session, run=run, hosts=todo, canary=canary)
-    with working(f"deploying release {run.id}"):
-        staged = transaction.execute(stage)
-    show_done(transaction, staged, plans)
+    canary = begin.canary(arguments, session)
+    with working(f"deploying release {run.id}") as say:
+        transaction = Rollout(session=session, run=run, hosts=todo, canary=canary, say=say)
+        transaction.execute(stage)
+    show_done(transaction, plans)
     return Exit.OK
 
 

@@ -39,8 +39,8 @@ def flags() -> ArgumentParser:
     add("--on", metavar="HOST", help="where it breaks (default: the primary)")
     add("--hold", type=float, default=30.0, metavar="SECONDS", help="how long (default: 30)")
     add(
-        "--armed",
-        type=float,
+        "--window",
+        type=int,
         metavar="SECONDS",
         help="the host restores by itself this long after the fault (default: hold + 30)",
     )
@@ -62,6 +62,7 @@ def flags() -> ArgumentParser:
     add("--json", action="store_true", help="the result as JSON on standard output")
     add("--ledger", type=Path, metavar="FILE", help="every request as JSON lines")
     add("--report", type=Path, metavar="FILE", help="the picture (default: reports/drill-….html)")
+    made.set_defaults(keep=0, break_lock=False)  # of a Run; a drill leaves no release
     return made
 
 

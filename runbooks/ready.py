@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
+from runbooks.begin import new_run
 from runbooks.cli import Session, UsageError
-from runbooks.rollout import new_run
 from tasks import probe
 from tasks.drill import preflight, restore
 from tasks.drill.faults import Fault, hosts_for, make_fault, needs
@@ -39,7 +39,8 @@ def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
     catalogue = session.catalogue
     host = _host(catalogue, service, arguments)
     fault = make_fault(arguments.fault, catalogue, service, host)
-    run = new_run("drill", window=round(_window(arguments)), keep=0)
+    arguments.window = arguments.window or round(arguments.hold + GRACE)
+    run = new_run(arguments, "drill")
     found = vantages(catalogue, service)
     unseen = _unseen(catalogue, fault)
     question = _question(catalogue, service, arguments, run)
@@ -62,11 +63,6 @@ def _host(catalogue: Catalogue, service: Service, arguments: Namespace) -> str:
         raise UsageError(f"--on {arguments.on!r}: {arguments.fault} can be on {possible}")
     chosen: str = arguments.on
     return chosen
-
-
-def _window(arguments: Namespace) -> float:
-    window: float = arguments.armed or arguments.hold + GRACE
-    return window
 
 
 def _unseen(catalogue: Catalogue, fault: Fault) -> dict[str, str]:

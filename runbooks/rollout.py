@@ -3,15 +3,11 @@
 Used by every runbook that changes a host. What one host does is tasks/release.py.
 """
 
-import getpass
-import os
-import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from nornir.core.task import Result, Task
 
@@ -37,55 +33,36 @@ class NotReverted(HostError):
     """Hosts could not be told to revert; their own timers will."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """Hosts that hold a staged release, and configs whose validator is missing there."""
-
-    hosts: tuple[str, ...]
-    unchecked: tuple[tuple[str, str, str], ...]
-
-
-def new_run(commit: str, *, window: int, keep: int, break_lock: bool = False) -> Run:
-    """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
-    now = datetime.now(UTC)
-    user = os.environ.get("SUDO_USER") or getpass.getuser()
-    return Run(
-        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-        token=secrets.token_hex(8),
-        holder=f"{user}@{socket.gethostname()}",
-        commit=commit,
-        at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        window=window,
-        keep=keep,
-        break_lock=break_lock,
-    )
-
-
 @dataclass(kw_only=True)
 class Rollout:
-    """Drives `run` through `hosts`. `stage_on` stages one host; `canary` is the first edge."""
+    """Drives `run` through `hosts`; `canary` is the first edge, `say` is told each step."""
 
     session: Session
     run: Run
     hosts: Sequence[str]
-    canary: str | None = None
+    canary: str
+    say: Callable[[str], None]
     committed: list[str] = field(default_factory=list)
     activated: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def execute(self, stage_on: Stager) -> Staged:
+    def execute(self, stage_on: Stager) -> None:
         """The whole transaction. Raises RolloutFailed, or NotReverted, after undoing it."""
         try:
-            staged = self._stage(stage_on)
+            self.say("staging and validating on every host")
+            self._stage(stage_on)
             for wave in self.waves():
+                self.say(f"committing on {' and '.join(wave)}")
                 self._commit(wave)
+                self.say(f"asking {' and '.join(wave)} from outside")
                 self._verify(wave)
+            self.say("confirming")
             self._confirm()
         except BaseException as error:
+            self.say("going back")
             self._undo()
             if isinstance(error, KeyboardInterrupt):
                 out.print("interrupted: every host is back on the release it had before")
             raise
-        return staged
 
     def waves(self) -> list[list[str]]:
         """Edges one after the other, the canary first; everything else with the last edge."""
@@ -95,15 +72,13 @@ class Rollout:
         waves = [[edge] for edge in edges]
         return [*waves[:-1], [*(waves[-1] if waves else []), *others]]
 
-    def _stage(self, stage_on: Stager) -> Staged:
+    def _stage(self, stage_on: Stager) -> None:
         """Every host staged, or none: the barrier."""
         first = min(self.hosts)
         waiting = list(self.hosts)
-        done: dict[str, release.Staged] = {}
         give_up = time.monotonic() + LOCK_PATIENCE
         while True:
             outcome = self.session.run(stage_on, waiting)
-            done |= outcome.done
             busy = {h: e for h, e in outcome.errors.items() if isinstance(e, Busy)}
             failed = {h: e for h, e in outcome.errors.items() if h not in busy}
             # Of two runs at once, the one that got the first host may wait for the rest.
@@ -113,10 +88,6 @@ class Rollout:
                 break
             waiting = list(busy)
             time.sleep(0.5)
-        return Staged(
-            hosts=tuple(done),
-            unchecked=tuple((h, *one) for h, staged in done.items() for one in staged.unchecked),
-        )
 
     def _commit(self, wave: Sequence[str]) -> None:
         self.committed += wave
@@ -192,9 +163,3 @@ def words(errors: Mapping[str, HostError], end: str = "") -> str:
     """One line for each host's error, and `end`."""
     lines = [f"{host}: {error}" for host, error in sorted(errors.items())]
     return "\n".join([*lines, end] if end else lines)
-
-
-def canary_of(catalogue: Catalogue) -> str:
-    """The edge that is primary for the fewest services: a mistake costs least there."""
-    primaries = [service.primary for service in catalogue.services.values()]
-    return min(catalogue.edges, key=lambda edge: (primaries.count(edge.name), edge.name)).name

@@ -1,11 +1,11 @@
 """Plans and their outcome, as an operator reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
-from runbooks.cli import out
-from runbooks.rollout import Rollout, Staged
+from runbooks.cli import out, tell
+from runbooks.rollout import Rollout
 from tasks.plan import FileChange, HostPlan
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -17,27 +17,29 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
         for change in plan.changes:
             _show_change(plan, change)
     for plan in plans.values():
-        out.print(Text.assemble((f"{plan.host:<10}", "bold"), _summary(plan)))
-        _show_notes(plan)
+        current = plan.state.current
+        tell(plan.host, _summary(plan))
+        tell("", f"on release {current.id}, commit {current.commit}" if current else "no release")
+        versions = [f"{tool} {v}" for tool, v in sorted(plan.state.tools.items()) if v]
+        if versions:
+            tell("", f"with {', '.join(versions)}", style="dim")
+        for note in _notes(plan):
+            tell("", note, style="yellow")
 
 
-def show_done(rollout: Rollout, staged: Staged, plans: Mapping[str, HostPlan]) -> None:
-    """What was activated where, and what no validator on the host has seen."""
-    for host, config, tool in staged.unchecked:
-        out.print(
-            f"{host:<10}{config}: not validated on the host, {tool} is not installed there",
-            style="yellow",
-        )
+def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
+    """What was put in place and activated where."""
     for host in rollout.committed:
-        activated = ", ".join(rollout.activated.get(host, ())) or "nothing to activate"
         count = len(plans[host].changes)
-        out.print(f"{host:<10}{count} file{'s'[: count != 1]} in place; activated: {activated}")
-    out.print(f"release {rollout.run.id} (commit {rollout.run.commit}) is confirmed", style="green")
+        activated = ", ".join(rollout.activated.get(host, ())) or "nothing"
+        tell(host, f"{count} file{'s'[: count != 1]} put in place; activated: {activated}")
+    run = rollout.run
+    out.print(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
 
 
 def _show_change(plan: HostPlan, change: FileChange) -> None:
     if change.drifted:
-        out.print(Text(f"{plan.host}:{change.config.path} {change.drift}", style="yellow"))
+        out.print(f"{plan.host}:{change.config.path} {change.drift}", style="yellow", markup=False)
     for line in change.diff(plan.host):
         style = "bold" if line.startswith(("+++", "---")) else STYLES.get(line[:1], "")
         out.print(Text(line, style=style))
@@ -45,30 +47,21 @@ def _show_change(plan: HostPlan, change: FileChange) -> None:
 
 
 def _summary(plan: HostPlan) -> str:
-    current = plan.state.current
-    runs = f"release {current.id} (commit {current.commit})" if current else "no release yet"
     if plan.changes:
         names = ", ".join(f"{c.config.name} ({c.kind})" for c in plan.changes)
-        return f"{runs}; would change: {names}"
+        return f"would change: {names}"
     if plan.records_commit:
-        return f"{runs}; files as wanted, would record commit {plan.commit}"
-    return f"{runs}; as wanted"
+        return f"as wanted; would record commit {plan.commit}"
+    return "as wanted"
 
 
-def _show_notes(plan: HostPlan) -> None:
+def _notes(plan: HostPlan) -> Iterator[str]:
     state = plan.state
     if state.lock and state.lock.until > state.now:
-        out.print(f"{'':<10}{state.lock_words}", style="yellow")
+        yield state.lock_words
     if state.pending:
-        out.print(
-            f"{'':<10}release {state.pending} is not confirmed; it goes back by itself at "
-            f"{state.pending_until:%H:%M:%S} UTC",
-            style="yellow",
-        )
-    for tool in sorted(state.missing_tools):
-        out.print(
-            f"{'':<10}{tool} is not installed: its config will not be validated there",
-            style="yellow",
-        )
+        yield state.pending_words
+    for tool in sorted(tool for tool, version in state.tools.items() if version is None):
+        yield f"{tool} is not installed: no validation of its config there"
     for path in plan.orphans:
-        out.print(f"{'':<10}{path} is not managed any more and stays as it is", style="yellow")
+        yield f"{path} is not managed any more and stays as it is"

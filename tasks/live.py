@@ -1,10 +1,13 @@
 """What a host has now, as `look` of tasks/host/release.sh prints it."""
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
+
+Line = tuple[str, str]  # the first word of a line of the script's, and the rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +15,7 @@ class LiveFile:
     """One managed path as it is. `text` is None for a secret: its digest says enough.
 
     `odd` is a link, a folder or a device where a file should be. `made_by` is a release
-    on the host that wrote just this content.
+    on the host that wrote just this content; `synced` lies in a tree that its lsyncd fills.
     """
 
     kind: Literal["absent", "file", "odd"]
@@ -22,6 +25,7 @@ class LiveFile:
     modified: datetime | None = None
     text: str | None = None
     made_by: str | None = None
+    synced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,23 @@ class ReleaseInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Releases:
+    """The releases that lie on a host, newest first, and the id of the one that it runs."""
+
+    current: str | None
+    all: tuple[ReleaseInfo, ...]
+
+    def find(self, id: str | None) -> ReleaseInfo | None:  # noqa: A002
+        return next((release for release in self.all if release.id == id), None)
+
+    @property
+    def previous(self) -> ReleaseInfo | None:
+        """What the host ran before, if it is still there."""
+        current = self.find(self.current)
+        return self.find(current.parent) if current else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lock:
     """Who works on a host. Times are the host's own clock, in UTC."""
 
@@ -49,7 +70,10 @@ class Lock:
 
 @dataclass(frozen=True, kw_only=True)
 class HostState:
-    """Everything that one look at a host tells."""
+    """Everything that one look at a host tells.
+
+    `tools` maps each to its version, None where it is not installed.
+    """
 
     now: datetime
     files: Mapping[str, LiveFile]
@@ -57,7 +81,7 @@ class HostState:
     lock: Lock | None = None
     pending: str | None = None
     pending_until: datetime | None = None
-    missing_tools: frozenset[str] = frozenset()
+    tools: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def lock_words(self) -> str:
@@ -69,10 +93,18 @@ class HostState:
             f"{self.lock.since:%Y-%m-%d %H:%M:%S} UTC"
         )
 
+    @property
+    def pending_words(self) -> str:
+        """Which release waits for its confirmation, and until when."""
+        return (
+            f"release {self.pending} is not confirmed and goes back by itself at "
+            f"{self.pending_until:%H:%M:%S} UTC"
+        )
+
 
 def parse_state(text: str, paths: Sequence[str]) -> HostState:
     """The state that `look` printed; `paths` are the files in the order it was asked for."""
-    lines = [line.partition(" ")[::2] for line in text.splitlines()]
+    lines = _lines(text)
     single = dict(lines)
     files = {path: LiveFile(kind="absent") for path in paths}
     for kind, rest in lines:
@@ -80,7 +112,9 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
             n, *values = rest.split(" ")
             files[paths[int(n)]] = _live_file(values) if kind == "file" else LiveFile(kind="odd")
     for n, release in _pairs(lines, "known"):
-        files[paths[int(n)]] = _made_by(files[paths[int(n)]], release)
+        files[paths[int(n)]] = replace(files[paths[int(n)]], made_by=release)
+    for n, _ in _pairs(lines, "synced"):
+        files[paths[int(n)]] = replace(files[paths[int(n)]], synced=True)
     pending = single.get("pending", "").split()
     return HostState(
         now=_time(single["now"]),
@@ -89,7 +123,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         lock=_lock(single.get("lock")),
         pending=pending[0] if pending else None,
         pending_until=_time(pending[1]) if pending else None,
-        missing_tools=frozenset(rest for kind, rest in lines if kind == "no-tool"),
+        tools=_tools(lines),
     )
 
 
@@ -105,13 +139,11 @@ def _live_file(values: list[str]) -> LiveFile:
     )
 
 
-def _made_by(file: LiveFile, release: str) -> LiveFile:
-    return LiveFile(**{**vars(file), "made_by": release})
+def _current(lines: Sequence[Line], release: str | None) -> ReleaseInfo | None:
+    return None if release is None else _release(release, lines)
 
 
-def _current(lines: Sequence[tuple[str, str]], release: str | None) -> ReleaseInfo | None:
-    if release is None:
-        return None
+def _release(release: str, lines: Sequence[Line]) -> ReleaseInfo:
     meta = dict(_pairs(lines, "meta"))
     claims = [rest.split(" ", 7) for kind, rest in lines if kind == "claim"]
     return ReleaseInfo(
@@ -121,14 +153,44 @@ def _current(lines: Sequence[tuple[str, str]], release: str | None) -> ReleaseIn
         at=meta.get("at", ""),
         parent=meta.get("parent"),
         digests={claim[7]: claim[3] for claim in claims},
+        reverted=any(kind == "reverted" for kind, _ in lines),
     )
 
 
-def _pairs(lines: Sequence[tuple[str, str]], kind: str) -> Iterator[tuple[str, str]]:
+def claimed_paths(text: str) -> list[str]:
+    """The files of the host's own release, in the order in which it was asked for them."""
+    return [rest.split(" ", 7)[7] for kind, rest in _lines(text) if kind == "claim"]
+
+
+def parse_releases(text: str) -> "Releases":
+    """What `list` of release.sh printed."""
+    lines = _lines(text)
+    starts = [n for n, (kind, _) in enumerate(lines) if kind == "release"]
+    ends = [*starts[1:], len(lines)]
+    found = [
+        _release(lines[start][1], lines[start:end]) for start, end in zip(starts, ends, strict=True)
+    ]
+    current = next((rest for kind, rest in lines if kind == "current"), None)
+    return Releases(current=current, all=tuple(sorted(found, key=lambda r: r.id, reverse=True)))
+
+
+def _lines(text: str) -> list[Line]:
+    return [line.partition(" ")[::2] for line in text.splitlines()]
+
+
+def _pairs(lines: Sequence[Line], kind: str) -> Iterator[tuple[str, str]]:
     for found, rest in lines:
         if found == kind:
             key, _, value = rest.partition(" ")
             yield key, value
+
+
+def _tools(lines: Sequence[Line]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {rest: None for kind, rest in lines if kind == "no-tool"}
+    for name, said in _pairs(lines, "tool"):
+        number = re.search(r"\d+(\.\d+)+", said)
+        found[name] = number[0] if number else "of unknown version"
+    return found
 
 
 def _lock(text: str | None) -> Lock | None:

@@ -12,6 +12,25 @@ from tasks.live import HostState, LiveFile
 Kind = Literal["same", "new", "changed", "odd"]
 
 
+def has_drifted(live: LiveFile, claimed: str | None) -> bool:
+    """Somebody else than a deploy changed it: it is not what the host's release claims."""
+    return claimed is not None and live.digest != claimed
+
+
+def drift_words(live: LiveFile) -> str:
+    """Who changed a drifted file, as far as the host can tell."""
+    if live.kind == "absent":
+        return "was removed by hand"
+    if live.kind == "odd":
+        return "was replaced by something that is no plain file"
+    if live.made_by:
+        return f"is the file of release {live.made_by}"
+    if live.synced:
+        return "was written by lsyncd: it lies in a tree that the host's lsyncd fills"
+    when = f"{live.modified:%Y-%m-%d %H:%M:%S}" if live.modified else "unknown"
+    return f"was edited by hand at {when} UTC (owner {live.owner})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
     """One managed file: as wanted, as it is, and what the host's release claims it to be."""
@@ -32,18 +51,11 @@ class FileChange:
 
     @property
     def drifted(self) -> bool:
-        """Somebody else than a deploy changed it: it is not what the release claims."""
-        return self.claimed is not None and self.live.digest != self.claimed
+        return has_drifted(self.live, self.claimed)
 
     @property
     def drift(self) -> str:
-        """Who changed it, as far as the host can tell."""
-        if self.live.kind == "absent":
-            return "was removed by hand"
-        if self.live.made_by:
-            return f"is the file of release {self.live.made_by}"
-        when = f"{self.live.modified:%Y-%m-%d %H:%M:%S}" if self.live.modified else "unknown"
-        return f"was edited by hand at {when} UTC (owner {self.live.owner})"
+        return drift_words(self.live)
 
     def diff(self, host: str) -> list[str]:
         """A unified diff from what is there to what is wanted, secrets taken out."""

@@ -7,7 +7,10 @@ that no filter has seen is an error, not a hole (`tasks.configs.render`).
 import json
 import re
 import shlex
+import sys
 from typing import Any
+
+import yaml
 
 
 class Quoted(str):
@@ -34,8 +37,8 @@ def token(value: object) -> Quoted:
 
 
 def yaml_string(value: object) -> Quoted:
-    """A double-quoted YAML scalar. JSON's escapes are a subset of YAML's."""
-    return Quoted(json.dumps(str(value)))
+    """A double-quoted YAML scalar on one line."""
+    return Quoted(yaml.safe_dump(str(value), default_style='"', width=sys.maxsize).rstrip("\n"))
 
 
 def json_document(value: Any) -> Quoted:

@@ -15,13 +15,14 @@ from inventory.catalogue import Host
 from inventory.secret import redact
 from tasks import shell
 from tasks.configs.file import ConfigFile
-from tasks.live import HostState, parse_state
+from tasks.live import HostState, claimed_paths, parse_releases, parse_state
 from tasks.quote import shell as word
 
 SCRIPT = Path(__file__).resolve().parent / "host" / "release.sh"
 
 LOOK_TIMEOUT = 15.0  # seconds of silence before a host counts as gone
 STEP_TIMEOUT = 20  # seconds that one validator or one activation may take
+EOF = "TWINEDGE-END"  # ends what is sent inside a script; base64 holds no dash
 BUSY = 3  # exit status of the host's script: somebody else is at work
 
 
@@ -50,13 +51,6 @@ class Run:
     break_lock: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """A staged release; `unchecked` are the configs whose validator the host lacks."""
-
-    unchecked: tuple[tuple[str, str], ...]
-
-
 @cache
 def _script() -> str:
     return SCRIPT.read_text(encoding="utf-8")
@@ -75,7 +69,6 @@ def preamble(host: Host, run: Run) -> str:
         "keep": run.keep,
         "step_timeout": STEP_TIMEOUT,
         "break_lock": "yes" if run.break_lock else "no",
-        "tools": "",
     }
     return "".join(f"{name}={word(value)}\n" for name, value in values.items())
 
@@ -86,22 +79,38 @@ def _speak(task: Task, host: Host, script: str, *, timeout: float) -> shell.Outp
 
 def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
     """Nornir task: the HostState, read without changing anything."""
-    tools = sorted({config.tool for config in files if config.tool})
+    tools = {config.tool.name: config.tool.version for config in files if config.tool}
+    paths = (
+        f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
+        for n, config in enumerate(files)
+    )
     script = (
-        f"state={word(host.paths.state)}\ntools={word(' '.join(tools))}\n{_script()}\n"
-        f"look <<'{EOF}'\n"
-        + "".join(
-            f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
-            for n, config in enumerate(files)
-        )
-        + f"{EOF}\n"
+        f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
+        + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
+        + f"look <<'{EOF}'\n{''.join(paths)}{EOF}\nwait\n"
     )
     output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
     text = shell.must(output, "cannot read the host's state")
     return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
-EOF = "TWINEDGE-END"  # base64 holds no dash
+def survey(task: Task, host: Host) -> Result:
+    """Nornir task: the HostState of what the host's own release claims; no inventory needed."""
+    script = (
+        f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
+        "claimed | look\n"
+    )
+    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
+    text = shell.must(output, "cannot read the host's state")
+    return Result(host=task.host, result=parse_state(text, claimed_paths(text)))
+
+
+def releases(task: Task, host: Host) -> Result:
+    """Nornir task: every release that lies on the host, newest first."""
+    script = f"state={word(host.paths.state)}\n{_script()}\nlist\n"
+    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
+    text = shell.must(output, "cannot list the releases")
+    return Result(host=task.host, result=parse_releases(text))
 
 
 def stage(
@@ -109,7 +118,7 @@ def stage(
 ) -> Result:
     """Nornir task: lock the host, lay the release beside the live files, validate it.
 
-    The result is Staged. Raises Busy or Refused; then nothing of it is left on the host.
+    Raises Busy or Refused; then nothing of it is left on the host.
     """
     script = (
         preamble(host, run)
@@ -120,9 +129,8 @@ def stage(
         + _payload(files, state)
         + "end_stage\n"
     )
-    return Result(
-        host=task.host, result=_staged(_speak(task, host, script, timeout=_patience(files)))
-    )
+    _refuse(_speak(task, host, script, timeout=_patience(files)))
+    return Result(host=task.host)
 
 
 def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
@@ -135,7 +143,8 @@ def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostSta
         + _put("meta", _meta(run, state))
         + f"adopt {word(earlier)}\nend_stage\n"
     )
-    return Result(host=task.host, result=_staged(_speak(task, host, script, timeout=180.0)))
+    _refuse(_speak(task, host, script, timeout=180.0))
+    return Result(host=task.host)
 
 
 def commit(task: Task, host: Host, run: Run) -> Result:
@@ -148,8 +157,7 @@ def commit(task: Task, host: Host, run: Run) -> Result:
     script = f"{preamble(host, run)}{_script()}\nstart_commit\n"
     output = _speak(task, host, script, timeout=float(run.window))
     lines = output.stdout.splitlines()
-    if output.status:
-        raise Refused(_failure(output))
+    _refuse(output)
     activated = tuple(
         line.removeprefix("activating ").partition("-")[2]
         for line in lines
@@ -175,8 +183,7 @@ def unlock(task: Task, host: Host, run: Run) -> Result:
 
 def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0) -> Result:
     output = _speak(task, host, f"{preamble(host, run)}{_script()}\n{verb}\n", timeout=timeout)
-    if output.status:
-        raise Refused(_failure(output))
+    _refuse(output)
     return Result(host=task.host, changed=True, result=output.stdout)
 
 
@@ -204,7 +211,7 @@ def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
         )
         parts.append(_put(f"new/{n}", config.text))
         if config.validate and config.tool:
-            parts += [_put(f"validate/{n}", config.validate), _put(f"tool/{n}", config.tool)]
+            parts += [_put(f"validate/{n}", config.validate), _put(f"tool/{n}", config.tool.name)]
     for activation in {c.activation.name: c.activation for c in files if c.activation}.values():
         name = f"activate/{activation.order}-{activation.name}"
         parts += [
@@ -221,14 +228,11 @@ def _activation_name(config: ConfigFile) -> str:
     return f"{config.activation.order}-{config.activation.name}" if config.activation else "-"
 
 
-def _staged(output: shell.Output) -> Staged:
-    lines = [line.split(" ") for line in output.stdout.splitlines()]
+def _refuse(output: shell.Output) -> None:
     if output.status == BUSY:
         raise Busy(_busy(output.stdout))
     if output.status:
         raise Refused(_failure(output))
-    unchecked = tuple((line[1], line[2]) for line in lines if line[0] == "unchecked")
-    return Staged(unchecked=unchecked)
 
 
 def _busy(text: str) -> str:

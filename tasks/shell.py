@@ -4,12 +4,11 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import paramiko
-from netmiko.exceptions import NetmikoAuthenticationException, NetmikoTimeoutException
 from nornir.core.task import Task
 
 from inventory.secret import redact
@@ -55,11 +54,11 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
         out, err = _drain(channel.recv), _drain(channel.recv_stderr)
         status = channel.recv_exit_status()
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise Unreachable(_lost(task, error, timeout)) from error
+        raise Unreachable(_lost(error, timeout)) from error
     finally:
         channel.close()
     if status < 0:
-        raise Unreachable(_lost(task, EOFError("no exit status"), timeout))
+        raise Unreachable(_lost(EOFError("no exit status"), timeout))
     return Output(stdout=out, stderr=err, status=status)
 
 
@@ -87,33 +86,41 @@ def _drain(receive: Callable[[int], bytes]) -> str:
     return b"".join(iter(lambda: receive(CHUNK), b"")).decode(errors="replace")
 
 
-def _lost(task: Task, error: Exception, timeout: float) -> str:
+def _lost(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"{task.host.name} gave no answer within {timeout:.0f} s"
-    return f"the connection to {task.host.name} was lost ({error or type(error).__name__})"
+        return f"gave no answer within {timeout:.0f} s"
+    return f"the connection was lost ({error or type(error).__name__})"
 
 
 def _refusal(task: Task, error: Exception) -> Exception:
     """Why there is no connection, with the way out; `error` itself when it is not that."""
-    host = f"{task.host.name} ({task.host.hostname})"
-    text = str(error)
-    if isinstance(error, paramiko.BadHostKeyException):
+    address = task.host.hostname
+    causes = list(_causes(error))
+    if any(isinstance(cause, paramiko.BadHostKeyException) for cause in causes):
         return Unreachable(
-            f"{host} shows another SSH host key than the recorded one. If the host was "
-            f"reinstalled: ssh-keygen -R {task.host.hostname}, then record it again (README, "
-            "'Host keys'). If not: someone may stand in between"
+            f"shows another SSH host key than the recorded one at {address}. If it was "
+            f"reinstalled: ssh-keygen -R {address}, then record it again (README, 'Host "
+            "keys'). If not: someone may stand in between"
         )
-    if "not found in known_hosts" in text:
+    if any("not found in known_hosts" in str(cause) for cause in causes):
         return Unreachable(
-            f"the SSH host key of {host} is not recorded yet: ssh {task.host.username}@"
-            f"{task.host.hostname} true, and compare the fingerprint (README, 'Host keys')"
+            f"its SSH host key is not recorded yet: ssh {task.host.username}@{address} true, "
+            "and compare the fingerprint (README, 'Host keys')"
         )
-    if isinstance(error, NetmikoAuthenticationException | paramiko.AuthenticationException):
+    if any(isinstance(cause, paramiko.AuthenticationException) for cause in causes):
         return Unreachable(
-            f"{host} refuses the key for user {task.host.username}: see key_file and "
-            "username in inventory/defaults.yaml"
+            f"refuses the key for user {task.host.username}: see key_file and username in "
+            "inventory/defaults.yaml"
         )
-    if isinstance(error, NetmikoTimeoutException | OSError | EOFError | paramiko.SSHException):
-        reason = next(iter(text.strip().splitlines()), type(error).__name__)
-        return Unreachable(f"{host} cannot be reached over SSH: {reason}")
+    if isinstance(error, OSError | EOFError | paramiko.SSHException):
+        cause = causes[-1]
+        reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+        return Unreachable(f"cannot be reached over SSH at {address}: {reason}")
     return error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what it was raised from or in the handling of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -56,10 +56,14 @@ class Site:
         return self.folder / f"{name}.yaml"
 
     def read(self, name: str) -> dict[str, Any]:
-        return yaml.safe_load(self._path(name).read_text(encoding="utf-8"))
+        return yaml.load(self._path(name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
     def write(self, name: str, content: object) -> None:
-        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        text = (
+            content
+            if isinstance(content, str)
+            else yaml.dump(content, sort_keys=False, Dumper=yaml.CSafeDumper)
+        )
         self._path(name).write_text(text, encoding="utf-8")
 
     def change(self, name: str, key: str, value: object) -> None:

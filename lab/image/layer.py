@@ -64,7 +64,11 @@ class Layer:
 
     def open_lock(self) -> int:
         CACHE.mkdir(mode=0o711, parents=True, exist_ok=True)
-        return os.open(self.folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        return os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+
+    @property
+    def lock_file(self) -> Path:
+        return self.folder.with_suffix(".lock")
 
 
 def obtain(*, group: Group, lab_lock: int, say: Callable[[str], None]) -> tuple[Path, int]:
@@ -83,7 +87,10 @@ def obtain(*, group: Group, lab_lock: int, say: Callable[[str], None]) -> tuple[
 
 
 def remove_unused(*, keep: Path | None = None) -> None:
-    """Removes every layer, but `keep`, that no lab of this machine uses."""
+    """Removes every layer, but `keep`, that no lab of this machine uses.
+
+    The empty lock files stay: another lab may be waiting for one.
+    """
     for path in CACHE.glob("layer-*.lock"):
         layer = Layer(folder=path.with_suffix(""))
         if layer.folder == keep:
@@ -92,7 +99,6 @@ def remove_unused(*, keep: Path | None = None) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(layer.folder, ignore_errors=True)
-            path.unlink()
         except BlockingIOError:  # in use
             pass
         finally:

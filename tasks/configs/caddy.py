@@ -1,8 +1,10 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
 from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
-from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.configs.file import Activation, ConfigFile, Render, Tool
 from tasks.quote import Quoted, token
+
+PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
 
 # Caddy keeps its CA and locks under HOME: a validation may leave nothing there.
 VALIDATE = """\
@@ -38,7 +40,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="caddy",
         path=host.paths.caddy,
         text=text,
-        tool="caddy",
+        tool=Tool(name="caddy", version="caddy version"),
         validate=VALIDATE,
         activation=_activation(port),
     )
@@ -50,6 +52,7 @@ def _activation(port: int) -> Activation:
         order=20,
         command="systemctl reload-or-restart caddy",
         check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
+        patience=PATIENCE,
     )
 
 

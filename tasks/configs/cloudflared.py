@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host
 from inventory.secret import Secret
-from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.configs.file import Activation, ConfigFile, Render, Tool
 
 # The order of flags matters: with --config after `validate` the real binary prints its
 # usage and exits 0 even for a bad file. An unknown key is a warning in place of `OK`.
@@ -45,7 +45,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="cloudflared",
         path=host.paths.cloudflared,
         text=text,
-        tool="cloudflared",
+        tool=Tool(name="cloudflared", version="cloudflared --version"),
         validate=VALIDATE,
         activation=_activation(catalogue),
     )

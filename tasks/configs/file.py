@@ -15,6 +15,14 @@ class Render(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A program on the host that knows a config; `version` is the command that tells it."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Activation:
     """How a changed config takes effect. Both commands are POSIX sh, run as root.
 
@@ -42,7 +50,7 @@ class ConfigFile:
     owner: str = "root:root"
     mode: int = 0o644
     secret: bool = False
-    tool: str | None = None
+    tool: Tool | None = None
     validate: str = ""
     activation: Activation | None = None
     folders: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host, Sync
-from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.configs.file import Activation, ConfigFile, Render, Tool
 
 ACTIVATION = Activation(
     name="lsyncd",
@@ -52,7 +52,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="lsyncd",
         path=host.paths.lsyncd,
         text=text,
-        tool="lsyncd",
+        tool=Tool(name="lsyncd", version="lsyncd -version"),
         validate=VALIDATE,
         activation=ACTIVATION,
         folders=_folders(host, catalogue),

@@ -1,7 +1,7 @@
 """unbound: the catalogue's names for the tailnet, on every resolver alike."""
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs.file import Activation, ConfigFile, Render
+from tasks.configs.file import Activation, ConfigFile, Render, Tool
 
 ACTIVATION = Activation(
     name="resolver",
@@ -29,7 +29,7 @@ def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="resolver",
         path=host.paths.resolver,
         text=text,
-        tool="unbound-checkconf",
+        tool=Tool(name="unbound-checkconf", version="unbound -V"),
         validate='unbound-checkconf "$1"',
         activation=ACTIVATION,
         folders=tuple(own_records),

@@ -51,7 +51,7 @@ def object_to_host(name: str, state: DrillState, now: datetime) -> Iterator[Obje
             seen=f"its clock is {offset:.0f} s off",
             remedy="timers and lsyncd depend on it",
         )
-    for tool in sorted(host.missing_tools):
+    for tool in (name for name, version in host.tools.items() if version is None):
         yield Objection(where=name, seen=f"{tool} is not installed there")
 
 

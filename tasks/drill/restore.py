@@ -72,7 +72,8 @@ def look(
 ) -> Result:
     """Nornir task: the DrillState, with what the host is answered at each of `urls`."""
     questions = "".join(f"{n} {url}\n" for n, url in enumerate(urls))
-    script = f"tools={word(' '.join(tools))}\nlook_drill <<'{EOF}'\n{questions}{EOF}\n"
+    script = "".join(f"tool {name} :\n" for name in tools)
+    script += f"look_drill <<'{EOF}'\n{questions}{EOF}\n"
     output = _speak(task, host, run, script, timeout=LOOK_TIMEOUT)
     return Result(host=task.host, result=parse(shell.must(output, "cannot look at the host")))
 

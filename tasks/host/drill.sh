@@ -1,3 +1,5 @@
+# shellcheck shell=sh disable=SC2154  # state, id, token, init, window, … are assigned in front
+#
 # One host's side of a failover drill: the fault, and the restore that outlives its maker.
 #
 # POSIX sh, run as root, behind the text of release.sh (say, die, guarded, the lock).
@@ -10,8 +12,6 @@
 #   $state/drill/drill.sh    this text with its assignments, run by the timer and at boot
 #
 # `armed` is written before the fault and goes only after healthy.sh has succeeded.
-
-# shellcheck disable=SC2154  # state, id, token, init, window, … are assigned in front
 
 drill=$state/drill
 UNIT=twinedge-drill

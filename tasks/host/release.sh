@@ -1,3 +1,5 @@
+# shellcheck shell=sh disable=SC2154  # state, id, token, holder, … are assigned in front
+#
 # One host's side of a deploy: look, stage, commit, confirm, revert, unlock, list.
 #
 # POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/release.py
@@ -5,7 +7,7 @@
 # the host can finish or undo a commit without its controller.
 #
 #   $state/lock              who works on this host, until when
-#   $state/current           symlink to the release that this host runs
+#   $state/current           id of the release that this host runs
 #   $state/pending           the release that is not confirmed yet, and its deadline
 #   $state/releases/ID/meta      commit, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
@@ -15,8 +17,6 @@
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
 # refuse is made before, so that going on and going back are renames only.
-
-# shellcheck disable=SC2154  # state, id, token, holder, … are assigned in front
 
 set -u
 umask 077
@@ -31,8 +31,9 @@ now() { date +%s; }
 # As tasks/configs/file.py: the header's line does not count.
 digest() { sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum | cut -d ' ' -f 1; }
 digest_or_absent() { if [ -f "$1" ]; then digest "$1"; else echo absent; fi; }
-# sync(1) of one file where the tool can, of everything where not.
-durable() { sync "$@" 2>/dev/null || sync; }
+current() { cat "$state/current" 2>/dev/null; }
+# On the disk before we go on: the file alone where sync(1) can, everything where not.
+durable() { sync "$1" 2>/dev/null || sync; }
 beside() { printf '%s/.%s.%s' "$(dirname "$1")" "$(basename "$1")" "$id"; }
 has_systemd() { [ "$init" = systemd ]; }
 
@@ -75,17 +76,23 @@ drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
 
 look() { # on standard input, a line a file: N SECRET PATH
     say "now $(now)"
-    for tool in $tools; do
-        if command -v "$tool" >/dev/null 2>&1; then say "tool $tool"; else say "no-tool $tool"; fi
-    done
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
-    if [ -e "$state/current/meta" ]; then
-        say "current $(basename "$(readlink "$state/current")")"
-        sed 's/^/meta /' "$state/current/meta"
-        sed 's/^/claim /' "$state/current/manifest"
+    if [ -e "$state/current" ]; then
+        say "current $(current)"
+        sed 's/^/meta /' "$state/releases/$(current)/meta"
+        sed 's/^/claim /' "$state/releases/$(current)/manifest"
     fi
     while read -r n secret path; do look_at "$n" "$secret" "$path"; done
+}
+tool() { # NAME VERSION-COMMAND
+    if command -v "$1" >/dev/null 2>&1; then say "tool $1 $(eval "$2" 2>&1 | head -n 1)"
+    else say "no-tool $1"; fi
+}
+claimed() { # what `look` is asked for the files of the host's own release
+    [ ! -e "$state/current" ] || while read -r n _ _ _ _ _ _ path; do
+        say "$n secret $path"
+    done < "$state/releases/$(current)/manifest"
 }
 look_at() { # N SECRET PATH
     if [ -h "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then say "odd $1"; return; fi
@@ -96,6 +103,8 @@ look_at() { # N SECRET PATH
     say "file $1 $found $(stat -c "%a %U:%G %Y" "$3") $content"
     made_by=$(grep -l " $found .* $3\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
     [ -z "$made_by" ] || say "known $1 $(basename "$(dirname "$made_by")")"
+    sed -n 's/^[[:space:]]*source *= *"\(.*\)",*$/\1/p' "$lsyncd_config" 2>/dev/null |
+        while read -r tree; do case $3 in "$tree"*) say "synced $1" ;; esac; done
 }
 
 # --- stage: the release beside the live files, checked by the host's own tools ----------
@@ -133,6 +142,9 @@ adopt() { # ID of an earlier release: its files become this one's
     cp -R "$source/new" "$source/validate" "$source/tool" "$source/activate" \
         "$source/folders" "$release/" ||
         die "cannot copy release $1: is the disk full?"
+    sed -n '/^commit /p' "$source/meta" > "$release/meta.next"
+    sed '/^commit /d' "$release/meta" >> "$release/meta.next"
+    mv -f "$release/meta.next" "$release/meta" || die "cannot write $release/meta"
     while read -r n mode owner sum _ activation name path; do
         say "$n $mode $owner $sum $(digest_or_absent "$path") $activation $name $path"
     done < "$source/manifest" > "$release/manifest"
@@ -154,7 +166,6 @@ unmake_folders() {
 end_stage() {
     failed=0
     make_folders
-    durable
     while read -r n _ _ sum _ _ name _; do
         [ "$(digest "$release/new/$n")" = "$sum" ] ||
             die "$name arrived incomplete in $release: is the disk full?"
@@ -167,7 +178,7 @@ end_stage() {
 check_staged() { # N NAME
     [ -s "$release/validate/$1" ] || return 0
     tool=$(cat "$release/tool/$1")
-    command -v "$tool" >/dev/null 2>&1 || { say "unchecked $2 $tool"; return 0; }
+    command -v "$tool" >/dev/null 2>&1 || return 0  # look has said so
     scratch=$release/scratch
     mkdir -p "$scratch"
     said=$(export scratch; timeout -k 2 "$step_timeout" sh "$release/validate/$1" "$release/new/$1" 2>&1)
@@ -198,7 +209,6 @@ commit() {
     say "armed $window"
     if rename_all && activate_changed; then
         mv -f "$state/current.next" "$state/current"
-        durable "$state"
         say "committed $id"
     else
         say "undoing $why"
@@ -222,12 +232,12 @@ write_changes() {
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
-    ln -s "releases/$id" "$state/current.next" || return 1
-    [ ! -h "$state/current" ] || ln -s "$(readlink "$state/current")" "$state/current.prev" || return 1
+    echo "$id" > "$state/current.next" || return 1
+    [ ! -e "$state/current" ] || cp "$state/current" "$state/current.prev" || return 1
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
-    durable
-    mv -f "$state/pending.next" "$state/pending"
+    durable "$state/pending.next"
+    mv -f "$state/pending.next" "$state/pending" && durable "$state"
 }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
     [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
@@ -236,6 +246,7 @@ lay_beside() { # N MODE OWNER PATH
     b=$(beside "$4")
     mkdir_public "$(dirname "$4")" || return 1
     cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
+    durable "$b.new"
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
     else : > "$b.none"; fi
 }
@@ -336,8 +347,8 @@ revert() { # back to what stood before the pending release; harmless when there 
     release=$state/releases/$id
     stop_commit
     restore_files || { say "failed to restore a file of $id"; return 1; }
-    if [ -h "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
-    elif [ "$(readlink "$state/current" 2>/dev/null)" = "releases/$id" ]; then rm -f "$state/current"; fi
+    if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
+    elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
     reactivate
     rm -f "$state/pending"
     clear_beside
@@ -366,7 +377,6 @@ restore_files() {
         elif [ -e "$b.old" ]; then mv -f "$b.old" "$path" || return 1
         elif [ -e "$b.none" ]; then rm -f "$path" "$b.none" || return 1; fi
     done < "$release/changed"
-    durable
 }
 reactivate() { # nothing to activate at boot: the services start after us
     if [ "${activation:-yes}" = no ]; then
@@ -392,7 +402,7 @@ confirm() {
 prune() { # the oldest beyond $keep, never the current one
     # shellcheck disable=SC2012  # release ids are plain words
     ls -1 "$state/releases" | sort -r | sed "1,${keep}d" | while read -r old; do
-        [ "releases/$old" = "$(readlink "$state/current")" ] || rm -rf "$state/releases/$old"
+        [ "$old" = "$(current)" ] || rm -rf "$state/releases/$old"
     done
 }
 unlock() {
@@ -402,10 +412,13 @@ unlock() {
     say "unlocked"
 }
 list() {
+    [ ! -e "$state/current" ] || say "current $(current)"
     for meta in "$state"/releases/*/meta; do
         [ -e "$meta" ] || continue
         folder=$(dirname "$meta")
-        say "release $(basename "$folder")$([ -e "$folder/reverted" ] && say ' reverted')"
+        say "release $(basename "$folder")"
         sed 's/^/meta /' "$meta"
+        sed 's/^/claim /' "$folder/manifest"
+        if [ -e "$folder/reverted" ]; then say "reverted"; fi
     done
 }

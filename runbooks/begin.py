@@ -1,0 +1,123 @@
+"""How a run begins: its flags, its identity, and what it refuses to begin on."""
+
+import getpass
+import os
+import secrets
+import socket
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from inventory.catalogue import Catalogue
+from runbooks.cli import Outcome, Session, UsageError
+from runbooks.rollout import RolloutFailed, words
+from tasks.checks import service
+from tasks.checks.finding import Status
+from tasks.release import Run
+
+
+def add_flags(flags: ArgumentParser) -> None:
+    """The flags of every runbook that changes hosts."""
+    flags.add_argument("--apply", action="store_true", help="make the changes")
+    flags.add_argument(
+        "--window",
+        type=_seconds,
+        default=120,
+        metavar="SECONDS",
+        help="a host that is not confirmed by then goes back by itself (default: 120)",
+    )
+    flags.add_argument(
+        "--keep",
+        type=_count,
+        default=10,
+        metavar="N",
+        help="releases kept on a host (default: 10)",
+    )
+    flags.add_argument(
+        "--canary",
+        metavar="NAME",
+        help="the edge that goes first (default: the one that is primary for fewest services)",
+    )
+    flags.add_argument(
+        "--break-lock", action="store_true", help="take the lock from a run that is gone"
+    )
+    flags.add_argument(
+        "--reload-anyway",
+        action="store_true",
+        help="reload Caddy although a primary is down (a reload forgets that it is)",
+    )
+
+
+def _seconds(text: str) -> int:
+    value = int(text)
+    if not 10 <= value <= 3600:
+        raise ArgumentTypeError("should be 10 to 3600 seconds")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 2 <= value <= 1000:
+        raise ArgumentTypeError("should be 2 to 1000, or there is nothing to go back to")
+    return value
+
+
+def canary(arguments: Namespace, session: Session) -> str:
+    """The edge that goes first. Raises UsageError for a name that is no edge."""
+    edges = [edge.name for edge in session.catalogue.edges]
+    chosen: str | None = arguments.canary
+    if chosen is None:
+        return _least_primary(session.catalogue)
+    if chosen not in edges:
+        raise UsageError(f"--canary {chosen!r} is no edge (edges: {', '.join(edges)})")
+    return chosen
+
+
+def refuse_errors(outcome: Outcome) -> None:
+    """Raise RolloutFailed when a host could not be read: nothing has been changed yet."""
+    if outcome.errors:
+        raise RolloutFailed(words(outcome.errors, "nothing was changed on any host"))
+
+
+def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
+    """A reload makes Caddy forget which upstream is down, and ask it again.
+
+    Measured: with a hung primary that is a second outage. Raises RolloutFailed when the
+    first placement of a service with a fallback does not answer.
+    """
+    here = socket.gethostname()
+    first = [(s, s.placements[0]) for s in catalogue.web_services if s.has_failover]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        findings = pool.map(
+            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here, timeout=3.0),
+            first,
+        )
+        down = [finding for finding in findings if finding.status is Status.FAILED]
+    if down and not anyway:
+        seen = "\n".join(str(finding) for finding in down)
+        raise RolloutFailed(
+            f"{seen}\nCaddy's config changes, and its reload would forget that and ask the "
+            "host again: bring it back first, or say --reload-anyway"
+        )
+
+
+def new_run(arguments: Namespace, commit: str) -> Run:
+    """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
+    now = datetime.now(UTC)
+    user = os.environ.get("SUDO_USER") or getpass.getuser()
+    return Run(
+        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        token=secrets.token_hex(8),
+        holder=f"{user}@{socket.gethostname()}",
+        commit=commit,
+        at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        window=arguments.window,
+        keep=arguments.keep,
+        break_lock=arguments.break_lock,
+    )
+
+
+def _least_primary(catalogue: Catalogue) -> str:
+    """The edge where a mistake costs least."""
+    primaries = [service.primary for service in catalogue.services.values()]
+    return min(catalogue.edges, key=lambda edge: (primaries.count(edge.name), edge.name)).name

@@ -1,0 +1,123 @@
+"""Return hosts to an earlier release, by the same transaction as a deploy.
+
+Looks by default: lists the releases of each host. --to chooses one, --apply acts.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Host
+from runbooks import begin
+from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
+from runbooks.rollout import Rollout
+from tasks import release
+from tasks.live import HostState, ReleaseInfo, Releases
+
+PREVIOUS = "previous"
+
+EPILOG = """\
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was touched
+(usage or inventory).
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG)
+    made.add_argument(
+        "--to", metavar="RELEASE", help=f"the release to return to: an id, or `{PREVIOUS}`"
+    )
+    begin.add_flags(made)
+    return made
+
+
+def rollback(arguments: Namespace) -> int:
+    session = open_session(arguments)
+    if arguments.apply and not arguments.to:
+        raise UsageError(f"--apply needs --to RELEASE or --to {PREVIOUS}")
+    with working("looking"):
+        found: Mapping[str, Releases] = _on_all(session, release.releases)
+    if not arguments.to:
+        _show(found)
+        return Exit.OK
+    targets = {host: _target(host, releases, arguments.to) for host, releases in found.items()}
+    todo = {host: t for host, t in targets.items() if t.id != found[host].current}
+    for host, target in targets.items():
+        tell(host, _change(found[host], target))
+    if not arguments.apply or not todo:
+        return Exit.OK
+    return _apply(arguments, session, found, todo)
+
+
+def _apply(
+    arguments: Namespace,
+    session: Session,
+    found: Mapping[str, Releases],
+    todo: Mapping[str, ReleaseInfo],
+) -> int:
+    if any(_touches_caddy(session, host, found[host], target) for host, target in todo.items()):
+        begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
+    states: Mapping[str, HostState] = _on_all(session, release.survey)
+    run = begin.new_run(arguments, commit="unknown")  # each host takes its release's own
+
+    def stage(task: Task) -> Result:
+        host = session.catalogue.hosts[task.host.name]
+        return release.stage_earlier(task, host, run, todo[host.name].id, states[host.name])
+
+    canary = begin.canary(arguments, session)
+    with working(f"returning with release {run.id}") as say:
+        transaction = Rollout(session=session, run=run, hosts=list(todo), canary=canary, say=say)
+        transaction.execute(stage)
+    for host, activated in transaction.activated.items():
+        tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
+    out.print(f"release {run.id} is confirmed", style="green")
+    return Exit.OK
+
+
+def _on_all(session: Session, look: Callable[[Task, Host], Result]) -> Mapping[str, Any]:
+    outcome = session.run(lambda task: look(task, session.catalogue.hosts[task.host.name]))
+    begin.refuse_errors(outcome)
+    return outcome.done
+
+
+def _touches_caddy(session: Session, host: str, releases: Releases, target: ReleaseInfo) -> bool:
+    path = session.catalogue.hosts[host].paths.caddy
+    current = releases.find(releases.current)
+    return current is None or current.digests.get(path) != target.digests.get(path)
+
+
+def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo:
+    target = releases.previous if wanted == PREVIOUS else releases.find(wanted)
+    if target is None:
+        known = ", ".join(release.id for release in releases.all) or "none"
+        raise UsageError(f"{host} has no release {wanted!r} (releases: {known})")
+    return target
+
+
+def _change(releases: Releases, target: ReleaseInfo) -> str:
+    current = releases.find(releases.current)
+    if current is None or current.id == target.id:
+        return f"stays on {target.id}"
+    paths = sorted(set(current.digests.items()) ^ set(target.digests.items()))
+    files = ", ".join(dict.fromkeys(path for path, _ in paths)) or "no file"
+    return f"{current.id} -> {target.id} (commit {target.commit}); would change: {files}"
+
+
+def _show(found: Mapping[str, Releases]) -> None:
+    for host, releases in found.items():
+        if not releases.all:
+            tell(host, "no release")
+        for n, one in enumerate(releases.all):
+            marks = [*(["current"] * (one.id == releases.current)), *(["reverted"] * one.reverted)]
+            note = f" ({', '.join(marks)})" if marks else ""
+            tell(host if n == 0 else "", f"{one.id}  commit {one.commit}  by {one.by}{note}")
+
+
+if __name__ == "__main__":
+    main(rollback, flags())

@@ -1,0 +1,90 @@
+"""One lab for all lab tests: up and deployed once, healthy before each test."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab.api import Lab
+from lab.errors import LabError
+
+DEPLOY = ("python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.geteuid() == 0:
+        return
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.skip(reason="the lab needs root"))
+
+
+@pytest.fixture(scope="session")
+def deployed_lab() -> Iterator[Lab]:
+    """The lab, up and deployed; taken down again unless it was up before."""
+    lab = Lab.for_checkout()
+    was_up = is_up(lab)
+    lab.up()
+    deploy = lab.run("vps2", DEPLOY, timeout=180)
+    assert deploy.returncode == 0, deploy.stderr
+    yield lab
+    if not was_up:
+        lab.down()
+
+
+@pytest.fixture
+def lab(deployed_lab: Lab) -> Iterator[Lab]:
+    """The deployed lab; every fault that the test started is ended after it."""
+    deployed_lab.heal()
+    yield deployed_lab
+    deployed_lab.heal()
+
+
+def is_up(lab: Lab) -> bool:
+    try:
+        return bool(lab.machines)
+    except LabError:
+        return False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What curl on a lab host was answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def get(lab: Lab, host: str, url: str, *options: str) -> Answer:
+    """`curl` on `host`; status 0 when there was no answer."""
+    done = lab.run(host, ["curl", "-sk", "-m", "10", "-i", *options, url])
+    head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
+    lines = head.splitlines()
+    if done.returncode or not lines:
+        return Answer(0, {}, done.stderr)
+    headers = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
+    return Answer(int(lines[0].split()[1]), {k.lower(): v for k, v in headers.items()}, body)
+
+
+def through_caddy(lab: Lab, edge: str, hostname: str, path: str = "/") -> Answer:
+    """What the client on the tailnet gets from the Caddy of `edge`."""
+    address = lab.machines[edge].tailnet
+    return get(lab, "client", f"https://{hostname}{path}", "--resolve", f"{hostname}:443:{address}")
+
+
+def shell(lab: Lab, host: str, script: str) -> str:
+    """The output of a script that has to succeed on `host`."""
+    done: subprocess.CompletedProcess[str] = lab.run(host, ["sh", "-c", script])
+    assert done.returncode == 0, f"{host}: {script}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def runbook(
+    lab: Lab, name: str, *arguments: str, host: str = "vps2", timeout: float = 180
+) -> "subprocess.CompletedProcess[str]":
+    return lab.run(host, ["python", f"runbooks/{name}.py", *arguments], timeout=timeout)

@@ -1,0 +1,211 @@
+"""The rendered configs: what they say, and that they say it every time alike."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inventory.catalogue import Catalogue
+from inventory.errors import InventoryError
+from inventory.load import load_catalogue
+from tasks import configs
+from tasks.configs.file import ConfigFile, digest
+from tasks.configs.render import environment, made_by
+from tasks.quote import lua_string
+from tests.site import Site
+from tests.unit.test_quote import HOSTILE
+
+
+def rendered(site: Site, host: str, commit: str = "1234abcd") -> dict[str, ConfigFile]:
+    return render_for(load_catalogue(site.config), host, commit)
+
+
+def render_for(catalogue: Catalogue, host: str, commit: str) -> dict[str, ConfigFile]:
+    def render(template: str, /, **values: Any) -> str:
+        return environment().get_template(template).render(made_by=made_by(commit), **values)
+
+    return {f.name: f for f in configs.build(catalogue.hosts[host], catalogue, render)}
+
+
+def test_each_host_gets_the_configs_of_its_role(site: Site):
+    assert list(rendered(site, "vps1")) == [
+        "resolver",
+        "caddy",
+        "cloudflared-credentials",
+        "cloudflared",
+        "lsyncd",
+        "lsyncd-unit",
+        "mcp",
+    ]
+    assert list(rendered(site, "unraid")) == ["mcp"]
+
+
+def test_rendering_twice_gives_the_same_bytes(site: Site):
+    assert rendered(site, "vps1") == rendered(site, "vps1")
+
+
+def test_the_commit_stands_in_the_header_and_changes_no_digest(site: Site):
+    old, new = rendered(site, "vps1", "1111111"), rendered(site, "vps1", "2222222-dirty")
+    for name, file in new.items():
+        if name != "cloudflared-credentials":
+            assert "Made by twinedge from git commit 2222222-dirty. Do not edit" in file.text
+            assert old[name].text != file.text
+        assert old[name].digest == file.digest
+
+
+def test_a_header_further_down_is_content_like_any_other():
+    text = "a\nb\nc\nd Made by twinedge from git commit 1\n"
+    assert digest(text) != digest(text.replace("commit 1", "commit 2"))
+
+
+def test_both_caddys_ask_a_primary_in_the_same_order(site: Site):
+    for host in ("vps1", "vps2"):
+        text = rendered(site, host)["caddy"].text
+        organizr = text.split("(service_organizr)")[1].split("(service_")[0]
+        assert "reverse_proxy @safe 100.102.55.88:80 100.67.88.109:80 {" in organizr
+        assert "lb_policy first" in text and "import failover /api/v2/ping 10s 2s" in organizr
+
+
+def test_services_that_are_all_alike_are_asked_at_home_first(site: Site):
+    for host, own in (("vps1", "100.67.88.109"), ("vps2", "100.102.55.88")):
+        text = rendered(site, host)["caddy"].text
+        assert f"reverse_proxy @safe {own}:8045" in text
+
+
+def test_no_caddy_is_an_upstream_of_the_other(site: Site):
+    for host in ("vps1", "vps2"):
+        for line in rendered(site, host)["caddy"].text.splitlines():
+            if "reverse_proxy" in line:
+                assert ":443" not in line and ":8081" not in line
+
+
+def test_caddy_binds_the_tailnet_and_loopback_only(site: Site):
+    text = rendered(site, "vps1")["caddy"].text
+    assert "default_bind 100.67.88.109" in text
+    for block in text.split("\nhttp://")[1:]:
+        assert block.splitlines()[1] == "\tbind 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ({"mode": "internal"}, "\ttls internal\n"),
+        (
+            {"mode": "files", "certificate": "/etc/ssl/a.pem", "key": "/etc/ssl/a.key"},
+            "\ttls /etc/ssl/a.pem /etc/ssl/a.key\n",
+        ),
+        (
+            {"mode": "acme-dns", "provider": "cloudflare", "token_env": "CF_TOKEN"},
+            "\ttls {\n\t\tdns cloudflare {env.CF_TOKEN}\n\t}\n",
+        ),
+    ],
+)
+def test_tls_is_one_setting(site: Site, tls: dict[str, str], words: str):
+    site.change("defaults", "data.tls", tls)
+    assert words in rendered(site, "vps1")["caddy"].text
+
+
+def test_every_public_hostname_leads_to_the_local_caddy_and_the_rest_to_404(site: Site):
+    rules = yaml.safe_load(rendered(site, "vps1")["cloudflared"].text)["ingress"]
+    assert [rule["service"] for rule in rules[:-1]] == ["http://127.0.0.1:8081"] * 8
+    assert rules[-1] == {"service": "http_status:404"}
+    names = [rule["hostname"] for rule in rules[:-1]]
+    assert "plex.home.example" in names and "dns.home.example" not in names
+
+
+def test_both_replicas_route_alike(site: Site):
+    assert rendered(site, "vps1")["cloudflared"].text == rendered(site, "vps2")["cloudflared"].text
+
+
+def test_a_service_with_an_audience_demands_access_at_its_own_rule(site: Site):
+    site.change("services", "services.plex.audience", "aud0123")
+    config = yaml.safe_load(rendered(site, "vps1")["cloudflared"].text)
+    rule = next(r for r in config["ingress"] if r.get("hostname") == "plex.home.example")
+    access = rule["originRequest"]["access"]
+    assert access == {"required": True, "teamName": "example", "audTag": ["aud0123"]}
+
+
+def test_both_resolvers_know_every_name(site: Site):
+    catalogue = load_catalogue(site.config)
+    for host in ("vps1", "vps2"):
+        text = rendered(site, host)["resolver"].text
+        for name, addresses in catalogue.records.items():
+            for address in addresses:
+                assert f'local-data: "{name}. 60 IN A {address}"' in text
+
+
+def test_each_lsyncd_pushes_to_the_other_edge(site: Site):
+    ours, theirs = rendered(site, "vps1")["lsyncd"].text, rendered(site, "vps2")["lsyncd"].text
+    assert 'target = "root@100.102.55.88:/var/lib/antigravity/"' in ours
+    assert 'target = "root@100.67.88.109:/var/lib/antigravity/"' in theirs
+
+
+def test_mcp_holds_the_secret_and_is_for_root_alone(site: Site):
+    file = rendered(site, "unraid")["mcp"]
+    servers = json.loads(file.text)["mcpServers"]
+    env = servers["github"]["env"]
+    assert env == {"GITHUB_PERSONAL_ACCESS_TOKEN": "mcp-secret-value"}
+    assert (file.secret, file.mode, file.owner) == (True, 0o600, "root:root")
+    assert "mcp-secret-value" not in repr(file)
+
+
+def test_a_remote_mcp_server_stands_under_the_key_that_the_client_wants(site: Site):
+    site.change("mcp", "servers", {"docs": {"url": "https://docs.example/mcp"}})
+    site.change("mcp", "remote_key", "serverUrl")
+    servers = json.loads(rendered(site, "unraid")["mcp"].text)["mcpServers"]
+    assert servers == {"docs": {"serverUrl": "https://docs.example/mcp"}}
+
+
+def test_a_service_in_one_place_is_never_taken_out_by_its_own_failures(site: Site):
+    text = rendered(site, "vps1")["caddy"].text
+    plex = text.split("(service_plex)")[1].split("(service_")[0]
+    assert "fail_duration" not in plex and "health_uri" not in plex and "failover" not in plex
+
+
+FREE_TEXT = [
+    ("mcp", "servers.filesystem.command"),
+    ("services", "services.plex.title"),
+    ("services", "services.plex.health.body"),
+]
+
+
+@pytest.mark.parametrize(("file", "key"), FREE_TEXT)
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(hostile=HOSTILE)
+def test_hostile_free_text_is_refused_or_stays_one_value(
+    site: Site, file: str, key: str, hostile: str
+):
+    site.change(file, key, f"x{hostile}")
+    try:
+        files = rendered(site, "vps1")
+    except InventoryError:
+        return
+    if file == "mcp":
+        servers = json.loads(files["mcp"].text)["mcpServers"]
+        assert servers["filesystem"]["command"] == f"x{hostile}"
+    assert files["caddy"].text == rendered(Site(fresh(site)), "vps1")["caddy"].text
+
+
+def fresh(site: Site) -> Any:
+    folder = site.folder / "fresh"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(patterns=st.lists(HOSTILE, max_size=3))
+def test_hostile_exclude_patterns_are_refused_or_stay_values(site: Site, patterns: list[str]):
+    site.change("services", "syncs.antigravity.exclude", patterns)
+    try:
+        text = rendered(site, "vps1")["lsyncd"].text
+    except InventoryError:
+        return
+    for pattern in patterns:
+        assert f"\t\t{lua_string(pattern)},\n" in text

@@ -1,0 +1,341 @@
+"""What a deploy does to the hosts, with the hosts' script real and the network not."""
+
+import json
+import stat
+
+import pytest
+
+from inventory.source import Source
+from tests.site import Site
+from tests.unit.conftest import Runbook
+from tests.unit.fakehosts import FakeHosts
+
+CADDYFILE = "/etc/caddy/Caddyfile"
+MCP = "/etc/mcp/mcp.json"
+
+
+def test_looking_shows_the_diff_and_leaves_nothing_on_a_host(deploy: Runbook, hosts: FakeHosts):
+    done = deploy()
+    assert done.status == 0
+    assert f"+++ vps1:{hosts['vps1'].path(CADDYFILE)}" in done.out
+    assert "+       admin localhost:2019" in done.out
+    assert not hosts["vps1"].path("/var/lib/twinedge").exists()
+    assert not hosts["vps1"].path(CADDYFILE).exists()
+
+
+def test_applying_puts_every_file_in_place_and_activates_it(deploy: Runbook, hosts: FakeHosts):
+    done = deploy("--apply")
+    assert (done.status, done.err) == (0, "")
+    assert "lb_policy first" in hosts["vps1"].path(CADDYFILE).read_text()
+    assert "systemctl reload-or-restart caddy" in hosts["vps1"].calls
+    assert not hosts["unraid"].path(CADDYFILE).exists()
+    assert json.loads(hosts["unraid"].path(MCP).read_text())["mcpServers"]["filesystem"]
+
+
+def test_applying_twice_changes_once(deploy: Runbook, hosts: FakeHosts):
+    deploy("--apply")
+    calls = len(hosts["vps1"].calls)
+    inode = hosts["vps1"].path(CADDYFILE).stat().st_ino
+    done = deploy("--apply")
+    assert done.status == 0
+    assert "nothing to do" in done.out
+    assert not [c for c in hosts["vps1"].calls[calls:] if c.startswith("systemctl")]
+    assert hosts["vps1"].path(CADDYFILE).stat().st_ino == inode
+
+
+def test_a_new_commit_alone_changes_no_file(deploy: Runbook, hosts: FakeHosts, source):
+    deploy("--apply")
+    inode = hosts["vps1"].path(CADDYFILE).stat().st_ino
+    calls = len(hosts["vps1"].calls)
+    source(Source(commit="aaaaaaaaaaaa" + "b" * 28, dirty=False, pushed=True))
+    done = deploy("--apply", "--allow-older")
+    assert done.status == 0
+    assert hosts["vps1"].path(CADDYFILE).stat().st_ino == inode
+    assert not [c for c in hosts["vps1"].calls[calls:] if c.startswith("systemctl")]
+
+
+def test_only_what_changed_is_activated(deploy: Runbook, hosts: FakeHosts, site: Site):
+    deploy("--apply")
+    calls = len(hosts["vps1"].calls)
+    site.change("mcp", "servers.docs", {"url": "https://docs.example/mcp"})
+    assert deploy("--apply").status == 0
+    assert "docs.example" in hosts["vps1"].path(MCP).read_text()
+    assert not [c for c in hosts["vps1"].calls[calls:] if c.startswith("systemctl")]
+
+
+def test_a_refusal_by_one_hosts_validator_changes_no_host(deploy: Runbook, hosts: FakeHosts):
+    hosts["vps2"].stub("caddy", "echo 'line 3: unknown directive' >&2\nexit 1\n")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps2: caddy is refused by the host: line 3: unknown directive" in done.err
+    assert "nothing was changed on any host" in done.err
+    for host in ("vps1", "vps2", "unraid"):
+        assert not hosts[host].path(MCP).exists()
+        assert not list(hosts[host].path("/var/lib/twinedge/releases").iterdir())
+        assert not hosts[host].path("/var/lib/twinedge/lock").exists()
+
+
+def test_cloudflareds_usage_trap_is_not_taken_for_a_success(deploy: Runbook, hosts: FakeHosts):
+    hosts["vps1"].stub("cloudflared", "echo 'Incorrect Usage'\nexit 0\n")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "cloudflared is refused by the host: Incorrect Usage" in done.err
+
+
+def test_a_missing_validator_is_said(deploy: Runbook, hosts: FakeHosts):
+    hosts["vps1"].remove_tool("cloudflared")
+    done = deploy("--apply")
+    assert done.status == 0
+    assert "cloudflared is not installed: no validation of its config there" in done.out
+
+
+def test_a_failed_activation_puts_the_old_file_back(deploy: Runbook, hosts: FakeHosts, site: Site):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_text()
+    hosts["vps1"].stub("systemctl", 'case "$*" in *caddy*) echo boom >&2; exit 1;; esac\n')
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps1: caddy: could not be activated: boom" in done.err
+    assert hosts["vps1"].path(CADDYFILE).read_text() == before
+    assert "movies" not in hosts["vps2"].path(CADDYFILE).read_text()
+    leftovers = [p.name for p in hosts["vps1"].path("/etc/caddy").iterdir()]
+    assert leftovers == ["Caddyfile"]
+
+
+def test_a_failed_check_after_activation_puts_the_old_file_back(
+    deploy: Runbook, hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_text()
+    hosts["vps1"].stub("curl", "echo 'connection refused' >&2\nexit 7\n")
+    monkeypatch.setattr("tasks.configs.caddy.PATIENCE", 1)
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "caddy: is not healthy after its activation: connection refused" in done.err
+    assert hosts["vps1"].path(CADDYFILE).read_text() == before
+
+
+def test_a_broken_hop_seen_from_outside_takes_every_host_back(
+    deploy: Runbook, hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_text()
+    monkeypatch.setattr("runbooks.rollout.SETTLE", 0.1)
+    monkeypatch.setattr(
+        "runbooks.rollout.broken_hops",
+        lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
+    )
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply", "--canary", "vps1")
+    assert done.status == 1
+    assert "plex through vps2 answers 502" in done.err
+    assert hosts["vps1"].path(CADDYFILE).read_text() == before
+    assert "movies" not in hosts["vps2"].path(CADDYFILE).read_text()
+
+
+def test_secret_files_are_never_readable_by_others_and_never_shown(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    done = deploy("--apply")
+    site.change("mcp", "servers.docs", {"url": "https://docs.example/mcp"})
+    again = deploy("--apply")
+    for said in (done, again):
+        assert "secret-value" not in said.out + said.err
+    assert "mcp-secret-value" in hosts["unraid"].path(MCP).read_text()
+    state = hosts["vps1"].path("/var/lib/twinedge")
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    for path in [p for p in hosts["vps1"].root.rglob("*") if p.is_file()]:
+        if b"secret-value" in path.read_bytes():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_secrets_stand_in_no_command_line(deploy: Runbook, hosts: FakeHosts):
+    for tool in ("base64", "sha256sum"):
+        hosts["vps1"].stub(tool, f'exec /usr/bin/{tool} "$@"\n')
+    deploy("--apply")
+    assert not [call for call in hosts["vps1"].calls if "secret-value" in call]
+
+
+def test_a_missing_secret_is_told_by_its_reference(deploy: Runbook, site: Site):
+    site.change("mcp", "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN", "env:NO_SUCH_TOKEN")
+    done = deploy("--apply")
+    assert done.status == 2
+    assert "env:NO_SUCH_TOKEN: the environment variable is not set" in done.err
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "busybox sh", "bash --posix"])
+def test_the_hosts_script_runs_in_every_common_shell(
+    deploy: Runbook, hosts: FakeHosts, site: Site, shell: str
+):
+    import shutil
+
+    if not shutil.which(shell.split()[0]):
+        pytest.skip(f"{shell.split()[0]} is not installed")
+    hosts["vps1"].shell = shell
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    assert deploy("--apply").status == 0
+    assert "movies" in hosts["vps1"].path(CADDYFILE).read_text()
+
+
+@pytest.mark.parametrize("filters", [["--host", "unraid"], ["--role", "media"]])
+def test_a_filter_touches_the_chosen_host_alone(
+    deploy: Runbook, hosts: FakeHosts, filters: list[str]
+):
+    assert deploy("--apply", *filters).status == 0
+    assert hosts["unraid"].path(MCP).exists()
+    assert hosts["vps1"].sessions == hosts["vps2"].sessions == 0
+
+
+def test_an_unknown_role_is_exit_2_with_the_known_ones(deploy: Runbook):
+    done = deploy("--role", "edges")
+    assert (done.status, done.err.strip()) == (2, "error: no role 'edges' (roles: edge, media)")
+
+
+def test_a_wrong_inventory_is_exit_2_and_touches_nothing(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    site.change("services", "services.plex.port", "many")
+    done = deploy("--apply")
+    assert done.status == 2
+    assert "plex.port: should be a whole number" in done.err
+    assert hosts.opened == 0
+
+
+def test_a_dirty_checkout_is_refused_until_told_otherwise(deploy: Runbook, source):
+    source(Source(commit="a" * 40, dirty=True, pushed=True))
+    done = deploy("--apply")
+    assert done.status == 2
+    assert "changes that are not committed" in done.err
+    assert deploy("--apply", "--allow-dirty").status == 0
+
+
+def test_an_unpushed_commit_is_refused_until_told_otherwise(deploy: Runbook, source):
+    source(Source(commit="a" * 40, dirty=False, pushed=False))
+    assert "is not pushed" in deploy("--apply").err
+
+
+def test_a_commit_that_the_checkout_lacks_is_not_overwritten(deploy: Runbook, source, site: Site):
+    deploy("--apply")
+    source(Source(commit="c" * 40, dirty=False, pushed=True))
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply")
+    assert done.status == 2
+    assert "which this checkout does not have: git pull, or say --allow-older" in done.err
+    assert deploy("--apply", "--allow-older").status == 0
+
+
+def test_a_link_in_the_place_of_a_config_is_not_replaced(deploy: Runbook, hosts: FakeHosts):
+    target = hosts["vps1"].path("/etc/caddy/real")
+    target.parent.mkdir(parents=True)
+    target.write_text("mine")
+    hosts["vps1"].path(CADDYFILE).symlink_to(target)
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "twinedge replaces no link" in done.err
+    assert target.read_text() == "mine"
+
+
+def test_an_unreachable_host_is_named_without_a_traceback(deploy: Runbook, hosts: FakeHosts):
+    hosts["unraid"].refuses = TimeoutError("timed out")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "unraid: cannot be reached over SSH at 100.76.168.116: timed out" in done.err
+    assert "Traceback" not in done.err
+    assert not hosts["vps1"].path(MCP).exists()
+
+
+def test_a_saved_plan_is_applied_exactly(deploy: Runbook, hosts: FakeHosts, tmp_path):
+    plan = tmp_path / "plan.json"
+    assert deploy("--plan-out", str(plan), "--host", "unraid").status == 0
+    assert "secret-value" not in plan.read_text()
+    done = deploy("--apply", "--plan", str(plan))
+    assert done.status == 0
+    assert hosts["unraid"].path(MCP).exists()
+    assert not hosts["vps1"].path(MCP).exists()
+
+
+def test_a_saved_plan_is_refused_when_the_world_has_moved(
+    deploy: Runbook, hosts: FakeHosts, tmp_path
+):
+    plan = tmp_path / "plan.json"
+    deploy("--plan-out", str(plan))
+    edited = hosts["vps1"].path(CADDYFILE)
+    edited.parent.mkdir(parents=True)
+    edited.write_text("by hand\n")
+    done = deploy("--apply", "--plan", str(plan))
+    assert done.status == 1
+    assert f"vps1:{edited} is not what was shown" in done.err
+    assert edited.read_text() == "by hand\n"
+
+
+def test_a_saved_plan_is_refused_when_the_inventory_has_moved(
+    deploy: Runbook, hosts: FakeHosts, site: Site, tmp_path
+):
+    plan = tmp_path / "plan.json"
+    deploy("--plan-out", str(plan))
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply", "--plan", str(plan))
+    assert done.status == 1
+    assert "the world has moved since the plan was made" in done.err
+    assert not hosts["vps1"].path(CADDYFILE).exists()
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", "{}", '{"version": 99, "hosts": {"vps1": {}}}']
+)
+def test_a_file_that_is_no_plan_is_exit_2(deploy: Runbook, tmp_path, content: str | None):
+    plan = tmp_path / "plan.json"
+    if content is not None:
+        plan.write_text(content)
+    done = deploy("--apply", "--plan", str(plan))
+    assert done.status == 2
+    assert str(plan) in done.err
+
+
+def test_a_lock_names_its_holder_and_since_when(deploy: Runbook, hosts: FakeHosts):
+    lock = hosts["vps1"].path("/var/lib/twinedge/lock")
+    lock.parent.mkdir(parents=True)
+    lock.write_text("0123\nann@vps1\n1700000000\n9999999999\n")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps1: ann@vps1 is at work on this host since 2023-11-14 22:13:20 UTC" in done.err
+    assert not hosts["vps2"].path(MCP).exists()
+    assert not hosts["vps2"].path("/var/lib/twinedge/lock").exists()
+
+
+def test_a_lock_whose_holder_is_gone_is_broken_only_with_a_flag(deploy: Runbook, hosts: FakeHosts):
+    lock = hosts["unraid"].path("/var/lib/twinedge/lock")
+    lock.parent.mkdir(parents=True)
+    lock.write_text("0123\nann@vps1\n1700000000\n9999999999\n")
+    assert deploy("--apply").status == 1
+    assert deploy("--apply", "--break-lock").status == 0
+    assert not lock.exists()
+
+
+def test_a_lock_that_has_run_out_is_no_obstacle(deploy: Runbook, hosts: FakeHosts):
+    lock = hosts["unraid"].path("/var/lib/twinedge/lock")
+    lock.parent.mkdir(parents=True)
+    lock.write_text("0123\nann@vps1\n1700000000\n1700000120\n")
+    assert deploy("--apply").status == 0
+
+
+def test_releases_are_pruned_to_the_number_that_is_kept(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    for n in range(4):
+        site.change("mcp", "servers.docs", {"url": f"https://docs{n}.example/mcp"})
+        assert deploy("--apply", "--keep", "2", "--host", "unraid").status == 0
+    releases = list(hosts["unraid"].path("/var/lib/twinedge/releases").iterdir())
+    assert len(releases) == 2
+
+
+def test_a_look_is_one_round_trip_and_a_deploy_four(deploy: Runbook, hosts: FakeHosts):
+    deploy()
+    assert [hosts[name].sessions for name in ("vps1", "vps2", "unraid")] == [1, 1, 1]
+    deploy("--apply")  # look, stage, commit, confirm
+    assert [hosts[name].sessions for name in ("vps1", "vps2", "unraid")] == [5, 5, 5]
+    deploy("--apply")
+    assert [hosts[name].sessions for name in ("vps1", "vps2", "unraid")] == [6, 6, 6]
