@@ -19,8 +19,10 @@ from runbooks.rehearsal import NotUndone, Rehearsal
 from runbooks.show_drill import say_event, show_not_undone, show_plan, show_result
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
+from tasks.drill.picture import report
 from tasks.drill.result import DrillResult
 
+REPORTS = Path("reports")
 MAX_RATE = 200.0  # requests per second and vantage; a drill measures, it does not flood
 
 EPILOG = """\
@@ -115,7 +117,10 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
         say=say_event,
     )
     result = rehearsal.perform()
-    show_result(result)
+    path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report(result), encoding="utf-8")
+    show_result(result, path)
     if arguments.ledger:
         write_ledger(arguments.ledger, result.rows)
     return result

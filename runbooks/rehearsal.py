@@ -145,13 +145,12 @@ class Rehearsal:
         time.sleep(TAIL)
 
     def _served_by_broken(self) -> set[str]:
-        """Vantages that the host that is about to break serves now."""
-        return {
-            row.vantage
-            for row in list(self.load.rows)
-            if row.vantage not in self.unseen
-            and row.served_by in self.fault.broken_for(row.vantage)
+        """Vantages that only the host that is about to break serves now."""
+        signed = [row for row in list(self.load.rows) if row.served_by]
+        spared = {
+            row.vantage for row in signed if row.served_by not in self.fault.broken_for(row.vantage)
         }
+        return {row.vantage for row in signed} - spared
 
     def _answers(self, since: float, *, broken: bool) -> bool:
         """Has every affected vantage since heard from the broken host, or from another?"""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -51,7 +52,7 @@ def say_event(words: str) -> None:
     err.print(f"{time.strftime('%H:%M:%S')}  {words}", markup=False)
 
 
-def show_result(result: DrillResult) -> None:
+def show_result(result: DrillResult, report: Path) -> None:
     """A table, vantages across, a line of the budget each; then the verdict."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
@@ -67,7 +68,8 @@ def show_result(result: DrillResult) -> None:
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
     out.print(table)
     words, style = ("within the budget", "green") if result.kept else ("OVER BUDGET", "bold red")
-    out.print(f"{result.service}: {result.fault.words}: {words}", style=style)
+    out.print(f"{result.fault.words}: {words}", style=style)
+    out.print(f"the picture: {report}", markup=False)
 
 
 def _cell(verdict: Verdict | None) -> Text:

@@ -14,8 +14,9 @@ RETRY = 0.25  # seconds: a shorter change of who answers is a retried request, n
 class Outage:
     """What one vantage saw. Seconds count from the fault, or from the restore (`back_after`).
 
-    A time is None where the thing did not happen; `away` says whether this vantage was
-    served by the broken host before the fault, and so had to fail over at all.
+    A time is None where the thing did not happen. `away` says whether only the broken host
+    served this vantage before the fault, so that it had to fail over. A vantage that hears
+    from several hosts anyway (by name, each Caddy asking its own) cannot flap.
     """
 
     vantage: str
@@ -64,7 +65,8 @@ def _outage(
     reads = [row for row in rows if row.method == "GET"]
     good = [row for row in rows if not row.lost]
     slow = budget.slowest or float("inf")
-    away = any(r.served_by in broken for r in good if r.done < moments.fault)
+    before = {row.served_by for row in good if row.served_by and row.done < moments.fault}
+    away = bool(before) and before <= broken
     return Outage(
         vantage=vantage,
         asked=len(rows),
@@ -75,7 +77,7 @@ def _outage(
         away=away,
         fallback_after=_fallback_after(good, moments, broken) if away else None,
         back_after=_back_after(good, moments, broken) if away else None,
-        flaps=_flaps(good, moments, broken),
+        flaps=0 if before & broken and not away else _flaps(good, moments, broken),
     )
 
 

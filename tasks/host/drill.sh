@@ -42,12 +42,19 @@ begin_drill() {
     chmod 700 "$state" "$drill"
     guarded take_lock || exit 3
     [ ! -e "$state/pending" ] || give_up "release $(sed -n 1p "$state/pending") is not confirmed yet"
-    [ ! -e "$drill/armed" ] || give_up "drill $(sed -n 1p "$drill/armed") is not restored yet"
+    expired_drill
+}
+# One whose maker and whose host died before it was armed in full.
+expired_drill() {
+    [ -e "$drill/armed" ] || return 0
+    until=$(sed -n 2p "$drill/armed")
+    [ "$(now)" -ge "${until:-0}" ] || give_up "drill $(sed -n 1p "$drill/armed") is not restored yet"
+    ( restore_drill ) || give_up "an earlier drill could not be restored"
 }
 inject_drill() { # inject() holds the fault's commands
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$drill/armed" ||
         give_up "cannot write to $drill"
-    durable
+    durable "$drill/armed"
     arm_drill || { disarm_drill; rm -f "$drill/armed"; give_up "cannot arm the restore"; }
     say "armed $window"
     if said=$(inject 2>&1); then say "injected $(date +%s.%N)"
