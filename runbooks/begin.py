@@ -106,7 +106,7 @@ def new_run(arguments: Namespace, commit: str) -> Run:
     now = datetime.now(UTC)
     user = os.environ.get("SUDO_USER") or getpass.getuser()
     return Run(
-        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        id=f"{now:%Y%m%dT%H%M%S-%f}",
         token=secrets.token_hex(8),
         holder=f"{user}@{socket.gethostname()}",
         commit=commit,

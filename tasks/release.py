@@ -77,6 +77,18 @@ def _speak(task: Task, host: Host, script: str, *, timeout: float) -> shell.Outp
     return shell.run(task, script, timeout=timeout, sudo=host.sudo)
 
 
+def _read(task: Task, host: Host, script: str) -> str:
+    """The output of a script that only reads. Raises Refused with the way out."""
+    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
+    if output.status and "sudo:" in output.stderr:
+        raise Refused(
+            f"{host.user} may not use sudo without a password there ({output.stderr.strip()}): "
+            f"a line `{host.user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/twinedge lets it"
+        )
+    _refuse(output)
+    return output.stdout
+
+
 def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
     """Nornir task: the HostState, read without changing anything."""
     tools = {config.tool.name: config.tool.version for config in files if config.tool}
@@ -89,8 +101,7 @@ def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
         + f"look <<'{EOF}'\n{''.join(paths)}{EOF}\nwait\n"
     )
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot read the host's state")
+    text = _read(task, host, script)
     return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
@@ -100,17 +111,14 @@ def survey(task: Task, host: Host) -> Result:
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
         "claimed | look\n"
     )
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot read the host's state")
+    text = _read(task, host, script)
     return Result(host=task.host, result=parse_state(text, claimed_paths(text)))
 
 
 def releases(task: Task, host: Host) -> Result:
     """Nornir task: every release that lies on the host, newest first."""
     script = f"state={word(host.paths.state)}\n{_script()}\nlist\n"
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot list the releases")
-    return Result(host=task.host, result=parse_releases(text))
+    return Result(host=task.host, result=parse_releases(_read(task, host, script)))
 
 
 def stage(
@@ -215,7 +223,7 @@ def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
     for activation in {c.activation.name: c.activation for c in files if c.activation}.values():
         name = f"activate/{activation.order}-{activation.name}"
         parts += [
-            _put(f"{name}.run", activation.command + "\n"),
+            _put(f"{name}.run", activation.command.rstrip() + "\n"),
             _put(f"{name}.check", activation.check + "\n"),
             _put(f"{name}.patience", f"{activation.patience}\n"),
         ]
