@@ -98,8 +98,9 @@ def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
     )
     script = (
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
+        + "tools=$(\n"  # beside each other, but not beside the long lines of look
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
-        + f"look <<'{EOF}'\n{''.join(paths)}{EOF}\nwait\n"
+        + f"wait)\nsay \"$tools\"\nlook <<'{EOF}'\n{''.join(paths)}{EOF}\n"
     )
     text = _read(task, host, script)
     return Result(host=task.host, result=parse_state(text, [config.path for config in files]))

@@ -12,6 +12,7 @@ import sys
 import time
 
 TIMEOUT = 15.0  # seconds; longer than Caddy's own retry window
+LONGEST = 300.0  # seconds; whoever forgets to end it is not asked for ever
 
 
 async def knock(address: str, hostname: str) -> str:
@@ -45,7 +46,7 @@ async def main(address: str, hostname: str, rate: float) -> None:
 
     print("knocking", flush=True)
     started, sent = time.monotonic(), 0
-    while not ended.is_set():
+    while not ended.is_set() and time.monotonic() - started < LONGEST:
         task = asyncio.create_task(one())
         tasks.add(task)
         task.add_done_callback(tasks.discard)

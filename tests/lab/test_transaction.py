@@ -4,14 +4,15 @@ A fixed sample of what `script/soak transaction` tries at every step.
 """
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab.api import Lab
 from tests.lab import sites
 from tests.lab.conftest import runbook, shell, through_caddy
-from tests.lab.points import Points, Step
+from tests.lab.points import Points
 from tests.soak.plan import STEPS
 from tests.soak.races import race
 from tests.soak.transaction import Bench, Cell, knocking
@@ -100,25 +101,28 @@ def test_a_user_without_sudo_is_told_so_and_nothing_is_changed(bench: Bench, lab
 def test_a_host_without_systemd_reverts_by_itself_too(bench: Bench, lab: Lab):
     sites.install(lab, "vps2", unraid=True)
     bench.deploy("vps2", "a")
-    points = Points(lab, "unraid")
+    points = Points(lab, "vps2")
     points.install()
-    points.arm(Step("flock 8", 1))
+    points.arm(STEPS["arm the revert"])
     try:
-        deploy = lab.popen("vps2", bench.command("b"))
-        assert points.wait(60, lambda: deploy.poll() is not None)
-        deploy.kill()
-        assert bench.left_on("unraid") == "b"
-        points.go()
-        shell(
-            lab,
-            "unraid",
-            "for _ in $(seq 300); do [ -e /var/lib/twinedge/pending ] || exit 0; sleep 0.1; done; exit 1",
-        )
-        assert bench.left_on("unraid") in ("a", "b")
+        with lab.popen("vps2", bench.command("b")) as deploy:
+            assert points.wait(60, lambda: deploy.poll() is not None)
+            wait_for(lambda: bench.left_on("unraid") == "b", 20)
+            deploy.kill()
+            points.go()
+        wait_for(lambda: bench.left_on("unraid") == "a", 30)
     finally:
         points.remove()
         sites.install(lab, "vps2")
+    wait_for(lambda: bench.left_on("vps1") == "a", 30)
     bench.deploy("vps2", "a")
+
+
+def wait_for(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {seconds:.0f} s"
+        time.sleep(0.3)
 
 
 def test_a_rollback_returns_every_host_to_the_release_before(bench: Bench, lab: Lab):

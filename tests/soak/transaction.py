@@ -119,20 +119,24 @@ class Bench:
         points.install()
         points.arm(cell.step, mode="fail" if cell.fault == "fail" else "wait")
         other = "vps1" if cell.host == "vps2" else "vps2"
-        with (
-            knocking(self.lab, "client", other) as others,
-            knocking(self.lab, cell.host, cell.host) as own,
-        ):
-            status = self._break(cell, points)
-            wrong = self._settle(cell)
-        points.remove()
+        try:
+            with (
+                knocking(self.lab, "client", other) as others,
+                knocking(self.lab, cell.host, cell.host) as own,
+            ):
+                status = self._break(cell, points)
+                wrong = self._settle(cell)
+        finally:
+            points.remove()
         left_on = self.left_on(cell.host)
         wrong += self._judge(cell, others, own)
         wrong += self._next_deploy(cell)
         return Verdict(cell, status, left_on, round(time.monotonic() - started, 1), tuple(wrong))
 
     def _break(self, cell: Cell, points: Points) -> int | None:
-        deploy = self.lab.popen(cell.controller, self.command("b"))
+        nowhere = subprocess.DEVNULL
+        command = self.command("b")
+        deploy = self.lab.popen(cell.controller, command, stdout=nowhere, stderr=nowhere)
         reached = points.wait(90, lambda: deploy.poll() is not None)
         if reached:
             self._inject(cell, deploy)
@@ -225,14 +229,14 @@ def knocking(lab: Lab, source: str, edge: str, rate: float = RATE) -> Iterator[K
         yield counted
         return
     command = ["python", "-m", "tests.lab.knock", address, HOSTNAME, str(rate)]
-    process = lab.popen(source, command)
+    process = lab.popen(source, command, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     process.stdout.readline()
     try:
         yield counted
     finally:
         process.terminate()
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)  # and closes the pipe
         if out:
             result = json.loads(out)
             counted.sent = result["sent"]
