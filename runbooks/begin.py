@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from runbooks.cli import Outcome, Session, UsageError
 from runbooks.rollout import RolloutFailed, words
 from tasks.checks import service
 from tasks.checks.finding import Status
+from tasks.live import HostState
 from tasks.release import Run
 
 
@@ -77,6 +79,21 @@ def refuse_errors(outcome: Outcome) -> None:
     """Raise RolloutFailed when a host could not be read: nothing has been changed yet."""
     if outcome.errors:
         raise RolloutFailed(words(outcome.errors, "nothing was changed on any host"))
+
+
+def refuse_busy(states: Mapping[str, HostState], break_lock: bool) -> None:
+    """Raise RolloutFailed where another run is at work, or has left a release unconfirmed."""
+    busy = []
+    for host, state in states.items():
+        if state.pending and state.pending_until and state.pending_until > state.now:
+            busy.append(f"{host}: {state.pending_words}")
+        elif state.lock and state.lock.until > state.now:
+            busy.append(f"{host}: {state.lock_words}")
+    if busy and not break_lock:
+        raise RolloutFailed(
+            "\n".join(busy) + "\nnothing was changed on any host; --break-lock takes over from a "
+            "run that is gone"
+        )
 
 
 def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:

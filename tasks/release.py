@@ -122,6 +122,12 @@ def releases(task: Task, host: Host) -> Result:
     return Result(host=task.host, result=parse_releases(_read(task, host, script)))
 
 
+def read(task: Task, host: Host, paths: Sequence[str]) -> Result:
+    """Nornir task: the text of managed files, one after the other; missing ones are empty."""
+    script = "".join(f"cat {word(path)} 2>/dev/null\n" for path in paths) + "true\n"
+    return Result(host=task.host, result=_read(task, host, script))
+
+
 def stage(
     task: Task, host: Host, run: Run, files: Sequence[ConfigFile], state: HostState
 ) -> Result:

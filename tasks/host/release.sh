@@ -213,9 +213,10 @@ commit() {
         mv -f "$state/current.next" "$state/current"
         say "committed $id"
     else
-        say "undoing $why"
+        reason=$why # the revert activates, too, and has reasons of its own
+        say "undoing $reason"
         revert
-        die "$why"
+        die "$reason"
     fi
 }
 # Everything that needs space: copies beside the targets, the old files, the pointers.

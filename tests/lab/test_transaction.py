@@ -15,7 +15,7 @@ from tests.lab.conftest import runbook, shell, through_caddy
 from tests.lab.points import Points
 from tests.soak.plan import STEPS
 from tests.soak.races import race
-from tests.soak.transaction import Bench, Cell, knocking
+from tests.soak.transaction import HOSTS, Bench, Cell, knocking
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def test_a_changed_caddyfile_loses_no_request_through_either_edge(bench: Bench, 
 
 def test_credentials_that_the_tunnel_refuses_are_taken_back(bench: Bench, lab: Lab):
     bench.deploy("vps2", "a")
-    good = shell(lab, "vps2", "cat /etc/twinedge/tunnel.json")
+    good = shell(lab, "vps2", "cat /etc/twinedge/tunnel.json").strip()
     bad = json.dumps({**json.loads(good), "TunnelSecret": "AAAA" * 10 + "AAA="})
     shell(lab, "vps2", f"cat > /etc/twinedge/tunnel.json <<'END'\n{bad}\nEND")
     try:
         done = lab.run("vps2", bench.command("a", 120), timeout=300)
     finally:
-        shell(lab, "vps2", f"cat > /etc/twinedge/tunnel.json <<'END'\n{good}END")
+        shell(lab, "vps2", f"cat > /etc/twinedge/tunnel.json <<'END'\n{good}\nEND")
     assert done.returncode == 1
     assert "cloudflared: is not healthy after its activation" in done.stderr
     assert "TunnelSecret" not in done.stderr and "AAAA" not in done.stderr + done.stdout
@@ -110,11 +110,11 @@ def test_a_host_without_systemd_reverts_by_itself_too(bench: Bench, lab: Lab):
             wait_for(lambda: bench.left_on("unraid") == "b", 20)
             deploy.kill()
             points.go()
-        wait_for(lambda: bench.left_on("unraid") == "a", 30)
+        wait_for(lambda: [bench.left_on(host) for host in HOSTS] == ["a", "a", "a"], 30)
+        wait_for(lambda: bench.is_quiet("vps1", 1) and bench.is_quiet("vps2", 1), 30)
     finally:
         points.remove()
         sites.install(lab, "vps2")
-    wait_for(lambda: bench.left_on("vps1") == "a", 30)
     bench.deploy("vps2", "a")
 
 

@@ -166,12 +166,12 @@ class Bench:
         if cell.fault == "power-cut":
             time.sleep(1)
             self.lab.power_on(cell.host)
-        wrong = [] if self._is_quiet(cell.host, WINDOW + 20) else ["still pending or locked"]
+        wrong = [] if self.is_quiet(cell.host, WINDOW + 20) else ["still pending or locked"]
         self.lab.heal()
         self.lab.run(cell.host, ["rm", "-f", "/fill"])
         return wrong
 
-    def _is_quiet(self, host: str, seconds: float) -> bool:
+    def is_quiet(self, host: str, seconds: float) -> bool:
         """No pending release, and no lock that has not run out, within `seconds`."""
         script = (
             "cd /var/lib/twinedge && [ ! -e pending ] && "

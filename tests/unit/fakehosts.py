@@ -32,7 +32,7 @@ class FakeHost:
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
         self.stub("curl", "")
-        self.stub("sleep", "exec /bin/sleep 0.02\n")  # nobody waits in a unit test
+        self.stub("sleep", 'case $1 in 0.*) exec /bin/sleep 0.02 ;; esac\nexec /bin/sleep "$1"\n')
 
     def stub(self, tool: str, body: str) -> None:
         """Make `tool` a script of this body; every call is noted in `calls`."""
