@@ -1,8 +1,7 @@
 """Asking all questions of one verify at once: on the hosts, from here, from outside."""
 
-import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +11,13 @@ from typing import Any
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
-from inventory.errors import InventoryError
-from inventory.secret import Secret, conceal
 from inventory.source import read_source
 from runbooks.cli import Session
 from tasks import lookup, probe
 from tasks.checks import access, caddy, caddy_config, dns, host, mesh, service, sync, tunnel
 from tasks.checks.survey import Survey
 from tasks.configs.render import render_configs
+from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, Question, observe
 from tasks.plan import HostPlan, make_plan
 
@@ -56,11 +54,11 @@ class Inquiry:
         with ThreadPoolExecutor(max_workers=THREADS) as pool:
             asked: dict[str, Mapping[Any, Future[Any]]] = {
                 "direct": self._ask_directly(pool),
-                "records": self._ask_resolvers(pool),
                 "admin": self._ask_admin(pool),
                 "strangers": self._ask_outside(pool, None),
                 "guests": self._ask_as_guest(pool),
             }
+            udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, lost = self._look()
             asked["routes"] = self._ask_through_caddy(pool, seen)
             return Survey(
@@ -72,6 +70,7 @@ class Inquiry:
                 seen=seen,
                 lost=lost,
                 plans=self._plans(seen),
+                records=self._records(_heard(udp), _heard(tcp)),
                 **{name: _heard(futures) for name, futures in asked.items()},
             )
 
@@ -101,27 +100,51 @@ class Inquiry:
             if self._edges or self._catalogue.hosts[on] in self.session.hosts
         }
 
-    def _ask_resolvers(self, pool: Executor) -> Mapping[tuple[str, str, str], Future[Any]]:
-        if not self._wants("dns"):
-            return {}
-        resolvers = [host for host in self._catalogue.resolvers if host in self.session.hosts]
+    @property
+    def _resolvers(self) -> list[Host]:
+        chosen = self.session.hosts if self._wants("dns") else ()
+        return [host for host in self._catalogue.resolvers if host in chosen]
+
+    def _ask_resolvers(self, pool: Executor) -> Mapping[tuple[str, str], Future[Any]]:
         unknown = dns.unknown_name(self._catalogue)
         asked = {
-            (resolver.name, name, how): str(resolver.address)
-            for resolver in resolvers
+            (resolver.name, name): str(resolver.address)
+            for resolver in self._resolvers
             for name in (*self._names, unknown)
-            for how in dns.TRANSPORTS
         }
-        if resolvers:
-            forwarder = str(self._catalogue.site.resolver.forward[0])
-            asked[dns.FORWARDER, unknown, "UDP"] = forwarder
+        if asked:
+            asked[dns.FORWARDER, unknown] = str(self._catalogue.site.resolver.forward[0])
         return {
-            key: pool.submit(lookup.ask, address, key[1], tcp=key[2] == "TCP", timeout=self.timeout)
+            key: pool.submit(lookup.ask, address, key[1], timeout=self.timeout)
             for key, address in asked.items()
         }
 
+    def _ask_resolvers_over_tcp(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        return {
+            resolver.name: pool.submit(
+                lookup.ask_over_tcp,
+                str(resolver.address),
+                list(self._names),
+                timeout=self.timeout,
+            )
+            for resolver in self._resolvers
+        }
+
+    def _records(
+        self,
+        udp: Mapping[tuple[str, str], DnsAnswer],
+        tcp: Mapping[str, list[DnsAnswer]],
+    ) -> Mapping[tuple[str, str, str], DnsAnswer]:
+        """Every answer by resolver, name and transport."""
+        over_tcp = {
+            (resolver, name, "TCP"): answer
+            for resolver, answers in tcp.items()
+            for name, answer in zip(self._names, answers, strict=True)
+        }
+        return {(*key, "UDP"): answer for key, answer in udp.items()} | over_tcp
+
     @property
-    def _names(self) -> Iterable[str]:
+    def _names(self) -> Collection[str]:
         """The names to look up: all, or those of the chosen services."""
         if len(self.services) == len(self._catalogue.services):
             return self._catalogue.records
@@ -158,7 +181,7 @@ class Inquiry:
         reference = self._catalogue.site.access.service_token
         if reference is None or not self._wants("access"):
             return {}
-        return self._ask_outside(pool, token_headers(reference))
+        return self._ask_outside(pool, access.token_headers(reference))
 
     def _ask_through_caddy(
         self, pool: Executor, seen: Mapping[str, Observation]
@@ -220,19 +243,3 @@ class Inquiry:
 
 def _heard(futures: Mapping[Any, Future[Any]]) -> dict[Any, Any]:
     return {key: future.result() for key, future in futures.items()}
-
-
-def token_headers(reference: str) -> Mapping[str, str]:
-    """The headers of a service token, from its JSON with client_id and client_secret.
-
-    Raises InventoryError.
-    """
-    try:
-        token = json.loads(Secret(reference).reveal())
-        identity, secret = str(token["client_id"]), str(token["client_secret"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InventoryError(
-            f"{reference}: should be JSON with client_id and client_secret"
-        ) from error
-    conceal(secret)
-    return {"CF-Access-Client-Id": identity, "CF-Access-Client-Secret": secret}

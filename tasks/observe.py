@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -70,12 +70,13 @@ def script(
     host: Host, files: Sequence[ConfigFile], questions: Sequence[Question], limit: float
 ) -> str:
     """The whole script of one look. `limit` is each question's own, in seconds."""
+    untooled = [replace(config, tool=None) for config in files]  # versions take their time
     jobs = "".join(
         f"job {word(q.name)} {' '.join(word(part) for part in q.words)}\n" for q in questions
     )
     return (
         f"limit={math.ceil(limit)}\n"
-        f"look_for_release() {{\n{release.look_script(host, files)}}}\n"
+        f"look_for_release() {{\n{release.look_script(host, untooled)}}}\n"
         f"{_script()}\njob {LOOK} look_for_release\n{jobs}report\n"
     )
 

@@ -1,10 +1,13 @@
 """access: from outside, through Cloudflare – strangers stay out, the service token gets in."""
 
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from inventory.catalogue import Service
+from inventory.errors import InventoryError
+from inventory.secret import Secret, conceal
 from tasks import lookup, probe
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
@@ -39,6 +42,22 @@ def ask(service: Service, way: Outside, headers: Mapping[str, str] | None = None
         headers=headers,
         timeout=way.timeout,
     )
+
+
+def token_headers(reference: str) -> Mapping[str, str]:
+    """The headers of a service token, from its JSON with client_id and client_secret.
+
+    Raises InventoryError.
+    """
+    try:
+        token = json.loads(Secret(reference).reveal())
+        identity, secret = str(token["client_id"]), str(token["client_secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InventoryError(
+            f"{reference}: should be JSON with client_id and client_secret"
+        ) from error
+    conceal(secret)
+    return {"CF-Access-Client-Id": identity, "CF-Access-Client-Secret": secret}
 
 
 def judge(survey: Survey) -> Iterator[Finding]:

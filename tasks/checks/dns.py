@@ -32,12 +32,11 @@ def check_record(
     expected: tuple[IPv4Address, ...],
     *,
     vantage: str,
-    tcp: bool = False,
     timeout: float = 2.0,
 ) -> Finding:
     """Ask from here: does `resolver` answer `name` with exactly the inventory's addresses?"""
-    answer = lookup.ask(str(resolver.address), name, tcp=tcp, timeout=timeout)
-    return _record(resolver.name, name, expected, vantage, TRANSPORTS[tcp], answer)
+    answer = lookup.ask(str(resolver.address), name, timeout=timeout)
+    return _record(resolver.name, name, expected, vantage, "UDP", answer)
 
 
 def judge(survey: Survey) -> Iterator[Finding]:
