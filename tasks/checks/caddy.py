@@ -108,19 +108,24 @@ def _who_answered(survey: Survey, edge: Host, service: Service, found: Finding) 
     served_by = survey.routes[service.name, edge.name].served_by
     upstreams = survey.catalogue.upstreams_from(edge.name, service)
     healthy = [
-        upstream
+        (host, upstream)
         for host, upstream in zip(service.order_from(edge.name), upstreams, strict=True)
         if _answers(survey, edge.name, service, host)
     ]
-    if not healthy or served_by == healthy[0]:
+    if not healthy or served_by == healthy[0][1]:
         return found
+    host, upstream = healthy[0]
     return replace(
         found,
         status=Status.WARN,
         seen=f"answered by {served_by or 'nobody that Caddy names'}",
-        expected=f"answered by {healthy[0]}, which is healthy",
+        expected=f"answered by {upstream}, which is healthy",
         todo="wait 30 s: Caddy goes back after two good health checks",
-        needs=(*found.needs, parts.order(service.name, edge.name)),
+        needs=(
+            *found.needs,
+            parts.order(service.name, edge.name),
+            parts.view(edge.name, service.name, host),
+        ),
         needs_one_of=(),
         why="",
     )

@@ -147,7 +147,7 @@ def _view(survey: Survey, edge: str, service: Service, host: str, *, held_down: 
     wrong = held_down and answer is not None and is_healthy(service, answer)
     return Finding(
         check="caddy",
-        subject=f"{edge}'s view of {service.name}@{host}",
+        subject=parts.view(edge, service.name, host),
         vantage=edge,
         status=Status.WARN if wrong else Status.OK,
         seen="held for down, though it answers" if wrong else "as it is",
@@ -156,6 +156,7 @@ def _view(survey: Survey, edge: str, service: Service, host: str, *, held_down: 
         host=edge,
         hop=f"caddy {edge}",
         todo="wait 30 s: Caddy goes back after two good health checks",
+        part=parts.view(edge, service.name, host),
         needs=(parts.host(edge), parts.caddy(edge)),
     )
 

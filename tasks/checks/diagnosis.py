@@ -39,7 +39,7 @@ def diagnose(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     found = tuple(findings)
     broken: dict[str, Finding] = {}
     for finding in found:
-        if finding.part and finding.status.is_broken:
+        if finding.part and finding.status > Status.SKIPPED:
             broken.setdefault(finding.part, finding)
     known = {finding.part for finding in found}
     return tuple(
@@ -60,12 +60,17 @@ def _cause(finding: Finding, broken: Mapping[str, Finding], known: set[str]) -> 
 def _reason(finding: Finding, broken: Mapping[str, Finding], known: set[str]) -> Finding | None:
     """The broken part that `finding` relies on."""
     for part in finding.needs:
-        if part in broken and part != finding.part:
+        if part != finding.part and _explains(broken.get(part), finding):
             return broken[part]
     choices = [part for part in finding.needs_one_of if part in known]
-    if choices and all(part in broken for part in choices):
+    if choices and all(_explains(broken.get(part), finding) for part in choices):
         return broken[choices[0]]
     return None
+
+
+def _explains(reason: Finding | None, finding: Finding) -> bool:
+    """A warning explains another one, but no failure."""
+    return reason is not None and (reason.status.is_broken or finding.status is Status.WARN)
 
 
 def faults(findings: Sequence[Finding]) -> tuple[Fault, ...]:

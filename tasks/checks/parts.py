@@ -24,6 +24,10 @@ def order(service: str, edge: str) -> str:
     return f"order of {service} on {edge}"
 
 
+def view(edge: str, service: str, on: str) -> str:
+    return f"{edge}'s view of {service}@{on}"
+
+
 def route(service: str, edge: str) -> str:
     return f"route {service} through {edge}"
 

