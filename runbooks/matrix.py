@@ -42,7 +42,15 @@ def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
         rows: dict[tuple[str, str], list[Finding]] = {}
         for column, finding in found:
             rows.setdefault(column, []).append(finding)
-        _row(name, width, [rows.get((h, c), []) for h, columns in groups for c in columns])
+        _row(
+            name,
+            width,
+            [
+                _cell(rows.get((heading, column), []), lost=column in survey.lost)
+                for heading, columns in groups
+                for column in columns
+            ],
+        )
     out.print()
 
 
@@ -86,7 +94,9 @@ def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
     _headings([(check, ("",)) for check in checks], width)
     for host in survey.hosts:
         own = [f for f in findings if f.host == host.name]
-        _row(host.name, width, [[f for f in own if f.check == check] for check in checks])
+        lost = host.name in survey.lost
+        columns = ([f for f in own if f.check == check] for check in checks)
+        _row(host.name, width, [_cell(found, lost=lost) for found in columns])
     out.print()
 
 
@@ -103,19 +113,18 @@ def _headings(groups: Sequence[Group], width: int) -> None:
             out.print(Text(line.rstrip(), style="bold"))
 
 
-def _row(name: str, width: int, cells: Iterable[Sequence[Finding]]) -> None:
+def _row(name: str, width: int, cells: Iterable[tuple[str, str]]) -> None:
     line = Text(f"{name:<{width}}")
-    for findings in cells:
-        word, style = _cell(findings)
+    for word, style in cells:
         line.append(f"{word:<{CELL}}", style=style)
     line.rstrip()
     out.print(line)
 
 
-def _cell(findings: Sequence[Finding]) -> tuple[str, str]:
-    """The worst of a cell; what only follows from something else is told apart."""
+def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
+    """The worst of a cell, and its style; what only follows from another hop is told apart."""
     if not findings:
-        return "-", "dim"
+        return (WORDS[Status.UNREACHABLE], STYLES[Status.UNREACHABLE]) if lost else ("-", "dim")
     worst = max(findings, key=lambda f: (f.status, f.cause is None))
     if worst.status is Status.FAILED:
         return (FAILED_ALONG, "red") if worst.cause else (FAILED_HERE, STYLES[Status.FAILED])

@@ -91,7 +91,7 @@ def verify(arguments: Namespace) -> int:
         survey = Inquiry(
             session=session, checks=checks, services=services, timeout=arguments.timeout
         ).take()
-    findings = diagnose(_judge(survey, checks))
+    findings = diagnose(judge(survey, checks))
     if all(finding.check == "host" for finding in findings) and checks != {"host"}:
         raise UsageError("these filters leave nothing to check")
     worst = verdict(findings, strict=arguments.strict)
@@ -111,12 +111,12 @@ def _chosen_services(arguments: Namespace, session: Session) -> tuple[Service, .
     return tuple(known[name] for name in arguments.service or known)
 
 
-def _judge(survey: Survey, checks: Iterable[str]) -> Iterator[Finding]:
+def judge(survey: Survey, checks: Iterable[str]) -> Iterator[Finding]:
     """Findings in the order of a path. Whether hosts can be reached is always told."""
     for name, judges in CHECKS.items():
         if name in checks:
-            for judge in judges:
-                yield from judge(survey)
+            for one in judges:
+                yield from one(survey)
     if "host" not in checks:
         yield from host.judge_reached(survey)
 

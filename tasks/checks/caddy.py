@@ -71,11 +71,11 @@ def _behind(survey: Survey, edge: Host, service: Service, found: Finding) -> Fin
     upstreams = survey.catalogue.upstreams_from(edge.name, service)
     answer = survey.routes.get((service.name, edge.name))
     served_by = dict(zip(upstreams, hosts, strict=True)).get((answer and answer.served_by) or "")
-    fine = sum(_answers(survey, edge.name, service, host) for host in hosts)
-    direct = f"direct ok on {fine} of {len(hosts)}" if fine else ""
+    fine = [host for host in hosts if _answers(survey, edge.name, service, host)]
+    evidence = f"direct ok on {' and '.join(fine)}, {edge.name}'s Caddy answers {found.seen}"
     return replace(
         found,
-        why=f"{direct}, {edge.name}'s Caddy answers {found.seen}" if direct else "",
+        why=evidence if fine and found.status.is_broken else "",
         needs=(
             *found.needs,
             *(parts.placement(service.name, h, edge.name) for h in [served_by] if h),

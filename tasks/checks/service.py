@@ -1,6 +1,6 @@
 """service: the health endpoint of each placement, asked directly over the mesh."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service
 from tasks import probe
@@ -80,6 +80,7 @@ def _judge_placement(
     fine = [vantage for vantage, answer in seen.items() if is_healthy(service, answer)]
     for vantage, answer in seen.items():
         hop = f"mesh {vantage} to {host}" if fine else f"service {service.name}@{host}"
+        partly = fine and vantage not in fine
         yield _finding(
             service,
             host,
@@ -87,8 +88,25 @@ def _judge_placement(
             answer,
             hop=hop,
             unit=survey.unit_state(host, service.unit),
+            why=_evidence(survey, service, host, vantage, fine) if partly else "",
             todo=_todo(survey.catalogue, service, host, reached=bool(fine)),
         )
+
+
+def _evidence(
+    survey: Survey, service: Service, host: str, vantage: str, fine: Sequence[str]
+) -> str:
+    """What tells that the way is broken, and not the service."""
+    route = survey.routes.get((service.name, vantage))
+    answers = (
+        f"{vantage}'s Caddy answers {route.words}, "
+        if route and not is_healthy(service, route)
+        else ""
+    )
+    return (
+        f"direct ok from {' and '.join(fine)}, {answers}"
+        f"{vantage} cannot reach {host}:{service.port}"
+    )
 
 
 def _finding(
@@ -99,6 +117,7 @@ def _finding(
     *,
     hop: str,
     unit: str | None = None,
+    why: str = "",
     todo: str = "",
 ) -> Finding:
     good = is_healthy(service, answer)
@@ -114,6 +133,7 @@ def _finding(
         service=service.name,
         host=host,
         hop=hop,
+        why=why,
         todo=todo,
         part=parts.placement(service.name, host, vantage),
         needs=(parts.host(vantage), parts.host(host), parts.mesh(vantage, host)),

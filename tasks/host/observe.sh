@@ -36,8 +36,12 @@ report() {
     n=0
     while [ "$n" -lt "$count" ]; do
         n=$((n + 1))
-        printf '@ %s %s\n' "$(cat "$work/$n.status" 2>/dev/null || echo 1)" "$(cat "$work/$n.name")"
-        { cat "$work/$n.out" && echo; } 2>/dev/null | sed 's/^/ /'
+        status=1
+        read -r status 2>/dev/null < "$work/$n.status"
+        read -r name < "$work/$n.name"
+        printf '@ %s %s\n' "$status" "$name"
+        echo >> "$work/$n.out"  # the last line may have no end
+        sed 's/^/ /' "$work/$n.out"
     done
     clock
 }
@@ -45,16 +49,20 @@ report() {
 has() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed"; return 127; }; }
 bounded() { has "$1" && timeout -k 1 "$limit" "$@"; }
 
-# An answer over HTTP: "CODE SECONDS yes|no|-" (is WANTED in the body?), then its start.
+# An answer over HTTP: "CODE SECONDS yes|no" (is WANTED in the body?), then the body's
+# start, unless WANTED was found.
 get() { # URL HOST WANTED
     has curl || return
     body=$work/body.$count
     told=$(curl -s -m "$limit" -o "$body" -w '%{http_code} %{time_total}' \
         ${2:+-H "Host: $2"} "$1")
     status=$?
-    if [ -z "$3" ] || grep -qF -- "$3" "$body" 2>/dev/null; then found=yes; else found=no; fi
-    echo "$told $found"
-    head -c 200 "$body" 2>/dev/null | tr '\000\n\r' '   '
+    if [ -n "$3" ] && grep -qF -- "$3" "$body" 2>/dev/null; then
+        echo "$told yes"
+    else
+        echo "$told no"
+        head -c 200 "$body" 2>/dev/null | tr '\000\n\r' '   '
+    fi
     return $status
 }
 fetch() { has curl && curl -s -f -m "$limit" "$1"; } # URL

