@@ -1,7 +1,7 @@
 """Findings for people: services down, vantages across, and one line for each fault."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -20,9 +20,10 @@ STYLES = {
     Status.FAILED: "bold red",
 }
 WORDS = {Status.OK: "ok", Status.SKIPPED: "skip", Status.WARN: "warn", Status.UNREACHABLE: "gone"}
+HOST_CHECKS = ("host", "mesh", "config", "caddy", "tunnel", "dns", "sync")
 FAILED_HERE, FAILED_ALONG = "FAIL", "fail"
 
-Group = tuple[str, tuple[str, ...]]  # a heading and its columns
+Place = tuple[str, str]  # a heading, and a column below it
 
 
 def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
@@ -32,93 +33,98 @@ def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
 
 
 def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
-    groups = _service_columns(survey, findings)
-    cells = {
-        service.name: list(_paths(survey, service.name, findings)) for service in survey.services
+    """Services down, vantages across. A column that nobody asked about is left out."""
+    told = {place for finding in findings if (place := _place(finding)) and finding.service}
+    places = [place for place in _places(survey) if place in told or place[1] in survey.lost]
+    rows = {
+        service.name: [
+            _cell(
+                [f for f in findings if f.service == service.name and _place(f) == place],
+                lost=place[1] in survey.lost and service.kind == "http",
+            )
+            for place in places
+        ]
+        for service in survey.services
     }
-    width = max(len(name) for name in cells) + 2
-    _headings(groups, width)
-    for name, found in cells.items():
-        rows: dict[tuple[str, str], list[Finding]] = {}
-        for column, finding in found:
-            rows.setdefault(column, []).append(finding)
-        _row(
-            name,
-            width,
-            [
-                _cell(rows.get((heading, column), []), lost=column in survey.lost)
-                for heading, columns in groups
-                for column in columns
-            ],
-        )
-    out.print()
+    if told:
+        _table(places, rows)
 
 
-def _service_columns(survey: Survey, findings: Sequence[Finding]) -> list[Group]:
-    edges = tuple(host.name for host in survey.hosts if host.is_edge)
-    vantages = tuple(dict.fromkeys((*edges, survey.here)))
-    asked = {f.vantage for f in findings if f.check == "service"}
-    resolvers = tuple(h.name for h in survey.catalogue.resolvers if h in survey.hosts)
+def _places(survey: Survey) -> list[Place]:
+    edges = [host.name for host in survey.catalogue.edges]
+    resolvers = [host.name for host in survey.catalogue.resolvers]
     return [
-        ("direct from", tuple(v for v in vantages if v in asked or v in edges)),
-        ("through Caddy", edges),
-        ("outside", ("",)),
-        ("by name at", resolvers),
+        *(("direct from", vantage) for vantage in dict.fromkeys((*edges, survey.here))),
+        *(("through Caddy", edge) for edge in edges),
+        ("outside", ""),
+        *(("by name at", resolver) for resolver in resolvers),
     ]
 
 
-def _paths(
-    survey: Survey, service: str, findings: Iterable[Finding]
-) -> Iterator[tuple[tuple[str, str], Finding]]:
-    """(heading, column) of each finding that belongs to the service's row."""
-    known = survey.catalogue.services[service]
-    for finding in findings:
-        if finding.check == "dns" and (
-            finding.subject.startswith(f"{known.hostname} ")
-            or (known.kind == "dns" and finding.subject.startswith("resolver "))
-        ):
-            yield ("by name at", finding.host or ""), finding
-        if finding.service != service:
-            continue
-        if finding.check == "service":
-            yield ("direct from", finding.vantage), finding
-        elif finding.check == "caddy":
-            yield ("through Caddy", finding.host or ""), finding
-        elif finding.check == "access":
-            yield ("outside", ""), finding
+def _place(finding: Finding) -> Place | None:
+    """Where in its service's row a finding belongs."""
+    match finding.check:
+        case "service":
+            return "direct from", finding.vantage
+        case "caddy":
+            return "through Caddy", finding.host or ""
+        case "access":
+            return "outside", ""
+        case "dns":
+            return "by name at", finding.host or ""
+    return None
 
 
 def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
-    checks = ("host", "mesh", "config", "caddy", "tunnel", "dns", "sync")
-    width = max(len(host.name) for host in survey.hosts) + 2
-    _headings([(check, ("",)) for check in checks], width)
-    for host in survey.hosts:
-        own = [f for f in findings if f.host == host.name]
-        lost = host.name in survey.lost
-        columns = ([f for f in own if f.check == check] for check in checks)
-        _row(host.name, width, [_cell(found, lost=lost) for found in columns])
-    out.print()
+    """Hosts down, their own parts across."""
+    own = [finding for finding in findings if finding.host]
+    asked = {finding.check for finding in own}
+    checks = [check for check in HOST_CHECKS if check in asked]
+    rows = {
+        host.name: [
+            _cell(
+                [f for f in own if f.host == host.name and f.check == check],
+                lost=host.name in survey.lost,
+            )
+            for check in checks
+        ]
+        for host in survey.hosts
+    }
+    _table([(check, "") for check in checks], rows)
 
 
-def _headings(groups: Sequence[Group], width: int) -> None:
-    top, below = " " * width, " " * width
-    for heading, columns in groups:
-        span = max(CELL * len(columns), len(heading) + 1 if columns else 0)
-        top += f"{heading:<{span}}" if columns else ""
-        below += "".join(f"{column[: CELL - 1]:<{CELL}}" for column in columns).ljust(
-            span if columns else 0
-        )
+def _table(places: Sequence[Place], rows: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    first = max(map(len, rows)) + 2
+    widths = _widths(places)
+    top, below, seen = " " * first, " " * first, set[str]()
+    for (heading, column), width in zip(places, widths, strict=True):
+        top += "" if heading in seen else f"{heading:<{_span(places, widths, heading)}}"
+        below += f"{column[: width - 1]:<{width}}"
+        seen.add(heading)
     for line in (top, below):
         if line.strip():
             out.print(Text(line.rstrip(), style="bold"))
+    for name, cells in rows.items():
+        row = Text(f"{name:<{first}}")
+        for (word, style), width in zip(cells, widths, strict=True):
+            row.append(f"{word:<{width}}", style=style)
+        row.rstrip()
+        out.print(row)
+    out.print()
 
 
-def _row(name: str, width: int, cells: Iterable[tuple[str, str]]) -> None:
-    line = Text(f"{name:<{width}}")
-    for word, style in cells:
-        line.append(f"{word:<{CELL}}", style=style)
-    line.rstrip()
-    out.print(line)
+def _widths(places: Sequence[Place]) -> list[int]:
+    """Of each column; the last below a heading makes room for the rest of the heading."""
+    widths = [CELL] * len(places)
+    for n, (heading, _) in enumerate(places):
+        columns = sum(other == heading for other, _ in places)
+        if n + 1 == len(places) or places[n + 1][0] != heading:
+            widths[n] = max(CELL, len(heading) + 1 - CELL * (columns - 1))
+    return widths
+
+
+def _span(places: Sequence[Place], widths: Sequence[int], heading: str) -> int:
+    return sum(w for (other, _), w in zip(places, widths, strict=True) if other == heading)
 
 
 def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
@@ -158,9 +164,11 @@ def _few(words: Sequence[str]) -> str:
 
 def show_summary(findings: Sequence[Finding], seconds: float) -> None:
     """How many checks ended how, and how long all took."""
-    counts: Mapping[Status, int] = {
-        status: sum(f.status is status for f in findings) for status in Status
-    }
-    told = ", ".join(f"{count} {status.word}" for status, count in counts.items() if count)
-    style = "green" if counts[Status.OK] + counts[Status.SKIPPED] == len(findings) else ""
-    out.print(Text(f"{len(findings)} checks in {seconds:.1f} s: {told}", style=style))
+    roots = [finding for finding in findings if finding.cause is None]
+    counts = {status: sum(f.status is status for f in roots) for status in Status}
+    told = [f"{count} {status.word}" for status, count in counts.items() if count]
+    if follow := len(findings) - len(roots):
+        told.append(f"{follow} only follow from these")
+    well = counts[Status.OK] + counts[Status.SKIPPED] == len(findings)
+    words = f"{len(findings)} checks in {seconds:.1f} s: {', '.join(told)}"
+    out.print(Text(words, style="green" if well else ""))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-from inventory.catalogue import Catalogue, Host
+from inventory.catalogue import Catalogue, Host, Service
 from tasks import lookup
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
@@ -64,8 +64,9 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
     if not asked:
         return
     silent = [answer for answer in asked if not answer.code]
-    unit = _unit_state(survey, resolver.name)
-    stopped = f" (the unit is {unit})" if unit and unit != "active" else ""
+    service = _service(survey.catalogue, resolver.name)
+    state = survey.unit_state(resolver.name, service.unit)
+    stopped = f" (unit {service.unit} is {state})" if state and state != "active" else ""
     yield Finding(
         check="dns",
         subject=f"resolver {resolver.name} over {how}",
@@ -73,19 +74,22 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
         status=Status.FAILED if len(silent) == len(asked) else Status.OK,
         seen=f"{silent[0].words}{stopped}" if silent else "answers",
         expected="answers",
+        service=service.name,
         host=resolver.name,
         hop=f"dns {resolver.name}",
-        todo=f"on {resolver.name}: systemctl status {_unit(survey.catalogue, resolver.name)}",
+        todo=f"on {resolver.name}: systemctl status {service.unit}",
         part=f"{parts.resolver(resolver.name)} {how}",
         needs=(parts.host(resolver.name), parts.mesh(survey.here, resolver.name)),
     )
 
 
 def _records(survey: Survey, resolver: Host, answers: Answers) -> Iterator[Finding]:
+    owners = {service.hostname: service.name for service in survey.services}
     for (name, how), answer in answers.items():
         expected = survey.catalogue.records.get(name)
         if expected is not None:
-            yield _record(resolver.name, name, expected, survey.here, how, answer)
+            owner = owners.get(name)
+            yield _record(resolver.name, name, expected, survey.here, how, answer, owner)
 
 
 def _record(
@@ -95,6 +99,7 @@ def _record(
     vantage: str,
     how: str,
     answer: DnsAnswer,
+    service: str | None = None,
 ) -> Finding:
     wanted = {str(address) for address in expected}
     return Finding(
@@ -105,6 +110,7 @@ def _record(
         seen=answer.words,
         expected=", ".join(sorted(wanted)),
         seconds=answer.seconds,
+        service=service,
         host=resolver,
         hop=f"dns {resolver}",
         todo=f"on {resolver}: unbound-control list_local_data | grep {name}; then deploy.py",
@@ -164,11 +170,6 @@ def split_routes(text: str, domain: str) -> set[str] | None:
         return None
 
 
-def _unit(catalogue: Catalogue, host: str) -> str:
-    return next(
-        s.unit for s in catalogue.services.values() if s.kind == "dns" and host in s.placements
-    )
-
-
-def _unit_state(survey: Survey, host: str) -> str | None:
-    return survey.unit_state(host, _unit(survey.catalogue, host))
+def _service(catalogue: Catalogue, host: str) -> Service:
+    """The dns service that makes `host` a resolver."""
+    return next(s for s in catalogue.services.values() if s.kind == "dns" and host in s.placements)

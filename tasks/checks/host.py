@@ -65,7 +65,9 @@ def _reached(survey: Survey, host: str) -> Finding:
     serves = any(
         answer.status is not None for (_, on), answer in survey.direct.items() if on == host
     )
-    hop = f"ssh {host}" if lost and serves else f"host {host}"
+    hop, todo = f"host {host}", f"is {host} up, and on the tailnet? tailscale status"
+    if lost and serves:
+        hop, todo = f"ssh {host}", f"on {host}'s own console: systemctl status ssh"
     return Finding(
         check="host",
         subject=host,
@@ -75,13 +77,9 @@ def _reached(survey: Survey, host: str) -> Finding:
         expected="reached over SSH",
         host=host,
         hop=hop,
-        todo=f"is {host} up, and on the tailnet? tailscale ping {_address(survey, host)}",
-        part=hop if serves else parts.host(host),
+        todo=todo,
+        part=hop,
     )
-
-
-def _address(survey: Survey, host: str) -> str:
-    return str(survey.catalogue.hosts[host].address)
 
 
 def _disks(host: str, reply: Reply) -> Iterator[Finding]:

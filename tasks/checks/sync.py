@@ -118,6 +118,7 @@ def _parity(survey: Survey, sync: Sync) -> Finding:
         status=Status.OK if same else Status.SKIPPED if busy else Status.FAILED,
         seen="alike" if same else f"{differs}{' (still changing)' if busy else ''}",
         expected="the same files on both sides",
+        host=one,
         hop=f"sync of {sync.name}",
         todo="python runbooks/sync.py verify names the files",
         needs=(

@@ -169,7 +169,7 @@ BROKEN = (
     edited("a stale record on one resolver", "vps1", RECORDS,
            "s/plex.edge.test. 60 IN A 100.67.88.109/plex.edge.test. 60 IN A 100.67.88.1/",
            "systemctl reload unbound", hop="dns vps1", seen="100.102.55.88, 100.67.88.1"),
-    unit("vps2", "unbound", hop="dns vps2"),
+    unit("vps2", "unbound", hop="dns vps2", seen="unit unbound is inactive"),
     of_lab("host partitioned", "partition", "vps1", hop="host vps1", seen="SSH", status=3),
     edited("a config edited by hand", "unraid", "/etc/mcp/mcp.json", "s/npx/npm/",
            "true", hop="config unraid", seen="was edited by hand"),
@@ -183,5 +183,9 @@ BROKEN = (
                     " && systemctl reload ssh"),
            end=on("vps1", f"rm {CLOCK} && systemctl reload ssh"),
            hop="clock vps1", seen="90.0 s ahead of vps2"),
+    # A daemon that takes connections and says nothing: verify waits for no one.
+    Broken(name="sshd hung", begin=on("vps1", "systemctl kill --signal=STOP ssh"),
+           end=on("vps1", "systemctl kill --signal=CONT ssh"),
+           hop="ssh vps1", seen="SSH", status=3),
     unit("vps1", "lsyncd", hop="sync vps1", seen="unit lsyncd is"),
 )  # fmt: skip
