@@ -99,11 +99,19 @@ def observe(
 
 
 def parse(text: str, files: Sequence[ConfigFile], *, sent: float, received: float) -> Observation:
-    """The Observation that observe.sh printed between `sent` and `received`."""
+    """The Observation that observe.sh printed between `sent` and `received`.
+
+    Raises shell.CommandFailed when the host's state could not be read.
+    """
     replies = dict(_replies(text))
+    state = replies.get(LOOK)
+    if state is None or not state.ok:
+        raise shell.CommandFailed(
+            f"cannot read the host's state: {state.text if state else 'no answer'}"
+        )
     first, last = (line.split(" ")[1] for line in text.splitlines() if line[:6] == "clock ")
     return Observation(
-        state=parse_state(replies[LOOK].text, [config.path for config in files]),
+        state=parse_state(state.text, [config.path for config in files]),
         replies=replies,
         clock_ahead=(_clock(last)[0] - received, _clock(first)[1] - sent),
     )

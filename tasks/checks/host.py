@@ -25,8 +25,7 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
         units = (f"{unit}.service" for unit in units_of(host, catalogue))
         yield Question(name=UNITS, words=("units", *units))
     if syncs:
-        path = "/proc/sys/fs/inotify/max_user_watches"
-        yield Question(name=WATCHES, words=("cat", path))
+        yield Question(name=WATCHES, words=("watches", "lsyncd"))
 
 
 def _up(path: str) -> str:
@@ -51,6 +50,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
         if host.name in survey.seen:
             yield from _disks(host.name, survey.reply(host.name, DISKS))
             yield _clock(survey, host)
+            if survey.catalogue.syncs_of(host.name):
+                yield _watches(host.name, survey.reply(host.name, WATCHES))
             yield from _own_units(survey, host.name)
 
 
@@ -122,6 +123,26 @@ def _clock(survey: Survey, host: Host) -> Finding:
         hop=f"clock {host.name}",
         todo=f"on {host.name}: timedatectl; run a time daemon (chrony, systemd-timesyncd)",
         needs=(parts.host(host.name),),
+    )
+
+
+def _watches(host: str, reply: Reply) -> Finding:
+    """lsyncd ends when it gets no watch for a folder."""
+    used, _, limit = reply.text.partition(" ")
+    known = used.isdigit() and limit.isdigit()
+    percent = 100 * int(used) // int(limit) if known else 0
+    nearly = percent >= WATCHES_NEARLY_USED
+    return Finding(
+        check="host",
+        subject=f"inotify watches of {host}",
+        vantage=host,
+        status=Status.SKIPPED if not known else Status.WARN if nearly else Status.OK,
+        seen=f"{percent} % of {limit} used" if known else reply.text[:60],
+        expected=f"less than {WATCHES_NEARLY_USED} % used",
+        host=host,
+        hop=f"sync {host}",
+        todo=f"on {host}: sysctl fs.inotify.max_user_watches=524288, and in /etc/sysctl.d",
+        needs=(parts.host(host),),
     )
 
 

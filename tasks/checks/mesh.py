@@ -98,7 +98,8 @@ def _pair(host: str, peer: Host, reply: Reply) -> Finding:
 
 def route(reply: Reply) -> tuple[Status, str]:
     """How a peer was reached: `tailscale ping` tells the way, a plain ping only the time."""
-    if pong := PONG.search(reply.text):
+    if pongs := list(PONG.finditer(reply.text)):
+        pong = pongs[-1]
         if pong["via"].startswith("DERP"):
             return Status.WARN, f"relayed by {pong['via']} in {pong['time']}"
         return Status.OK, f"direct in {pong['time']}"

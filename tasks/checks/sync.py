@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 from inventory.catalogue import Catalogue, Host, Sync
-from tasks.checks import host as host_check
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
@@ -39,7 +38,6 @@ def judge(survey: Survey) -> Iterator[Finding]:
     for host in survey.hosts:
         if host.name in survey.seen and survey.catalogue.syncs_of(host.name):
             yield _daemon(survey, host.name)
-            yield _watches(survey, host.name)
     for sync in survey.catalogue.syncs.values():
         if all(host in survey.seen for host in sync.hosts):
             yield _parity(survey, sync)
@@ -81,26 +79,6 @@ def _waiting(reply: Reply) -> str:
     if not reply.ok or not age or not delays or int(age[1]) < STUCK:
         return ""
     return f"{delays} changes wait for {age[1]} s"
-
-
-def _watches(survey: Survey, host: str) -> Finding:
-    found = re.search(r"^Inotify watching (\d+)", survey.reply(host, STATUS).text, re.MULTILINE)
-    limit = survey.reply(host, host_check.WATCHES).text
-    known = found and limit.isdigit()
-    used = 100 * int(found[1]) // int(limit) if found and known else 0
-    nearly = used >= host_check.WATCHES_NEARLY_USED
-    return Finding(
-        check="sync",
-        subject=f"inotify watches of {host}",
-        vantage=host,
-        status=Status.SKIPPED if not known else Status.WARN if nearly else Status.OK,
-        seen=f"{used} % of {limit} used" if known else "lsyncd has not written its status",
-        expected=f"less than {host_check.WATCHES_NEARLY_USED} % used",
-        host=host,
-        hop=f"sync {host}",
-        todo=f"on {host}: sysctl fs.inotify.max_user_watches=524288, and in /etc/sysctl.d",
-        needs=(parts.host(host), f"lsyncd {host}"),
-    )
 
 
 def _parity(survey: Survey, sync: Sync) -> Finding:

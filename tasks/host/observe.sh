@@ -67,10 +67,11 @@ get() { # URL HOST WANTED
 }
 fetch() { has curl && curl -s -f -m "$limit" "$1"; } # URL
 
-# Over the mesh: tailscale's own ping where there is one, which tells the route.
+# Over the mesh: tailscale's own ping where there is one, which tells the route. The
+# first answers may be relayed while a direct way is still being found.
 reach() { # ADDRESS
     if command -v tailscale >/dev/null 2>&1; then
-        bounded tailscale ping -c 1 --until-direct=false --timeout "${limit}s" "$1"
+        bounded tailscale ping -c 3 --timeout 2s "$1"
     else
         bounded ping -n -c 1 -W "$limit" "$1"
     fi
@@ -82,6 +83,11 @@ listeners() {
 }
 units() { # UNIT…
     has systemctl && systemctl show --property=Id,LoadState,ActiveState "$@"
+}
+watches() { # UNIT: "USED LIMIT", the inotify watches of its main process
+    pid=$(systemctl show --property=MainPID --value "$1") || return
+    used=$(cat "/proc/$pid/fdinfo"/* 2>/dev/null | grep -c '^inotify')
+    echo "$used $(cat /proc/sys/fs/inotify/max_user_watches)"
 }
 disks() { # PATH…: only those that exist
     for path; do

@@ -102,8 +102,8 @@ class Edge:
             (name, mesh.STATUS): ok(json.dumps({"BackendState": "Running", "Self": {}})),
             (name, host.DISKS): ok("/dev/sda1 1000 200 800 20% /"),
             (name, host.UNITS): ok(units),
-            (name, host.WATCHES): ok("8192"),
-            (name, sync.STATUS): ok("age 3\nThere are 0 delays\nInotify watching 2 directories"),
+            (name, host.WATCHES): ok("2 8192"),
+            (name, sync.STATUS): ok("age 3\nThere are 0 delays"),
         }
         for peer in catalogue.hosts.values():
             self.replies[name, f"reach {peer.name}"] = ok(

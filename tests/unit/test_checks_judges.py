@@ -287,6 +287,14 @@ def test_a_hosts_own_word_on_its_tailnet(told: object, status: Status, seen: str
             Status.WARN,
             "relayed by DERP(fra) in 30ms",
         ),
+        (
+            ok(
+                "pong from b (1.1.1.1) via DERP(fra) in 30ms\n"
+                "pong from b (1.1.1.1) via 5.6.7.8:9 in 1ms"
+            ),
+            Status.OK,
+            "direct in 1ms",
+        ),
         (Reply(status=1, text="ping timed out\nno reply"), Status.FAILED, "no answer"),
         (
             ok("64 bytes from 100.1.1.1: icmp_seq=1 ttl=64 time=0.5 ms"),
@@ -368,12 +376,12 @@ def test_trees_that_differ_fail_when_quiet_and_wait_when_busy(edge: Edge):
 
 
 def test_changes_that_wait_too_long_are_found(edge: Edge):
-    edge.replies["vps1", sync.STATUS] = ok("age 600\nThere are 7 delays\nInotify watching 2")
+    edge.replies["vps1", sync.STATUS] = ok("age 600\nThere are 7 delays")
     assert the_fault(edge).seen == "7 changes wait for 600 s"
 
 
-def test_watches_that_run_out_are_a_warning(edge: Edge):
-    edge.replies["vps1", sync.STATUS] = ok("age 1\nInotify watching 8000 directories")
+def test_inotify_watches_that_run_out_are_a_warning(edge: Edge):
+    edge.replies["vps1", "inotify watches"] = ok("8000 8192")
     assert the_fault(edge).seen == "97 % of 8192 used"
 
 
