@@ -20,6 +20,7 @@ from tasks.configs.render import render_configs
 from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, Question, observe
 from tasks.plan import HostPlan, make_plan
+from tasks.shell import HostError, Unreachable
 
 Asker = Callable[[Host, Catalogue], Iterator[Question]]
 
@@ -59,7 +60,7 @@ class Inquiry:
                 "guests": self._ask_as_guest(pool),
             }
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
-            seen, lost = self._look()
+            seen, errors = self._look()
             asked["routes"] = self._ask_through_caddy(pool, seen)
             return Survey(
                 catalogue=self._catalogue,
@@ -68,7 +69,8 @@ class Inquiry:
                 services=self.services,
                 timeout=self.timeout,
                 seen=seen,
-                lost=lost,
+                lost={name: str(error) for name, error in errors.items()},
+                refused=frozenset(n for n, e in errors.items() if not isinstance(e, Unreachable)),
                 plans=self._plans(seen),
                 records=self._records(_heard(udp), _heard(tcp)),
                 **{name: _heard(futures) for name, futures in asked.items()},
@@ -200,7 +202,7 @@ class Inquiry:
         root = caddy_config.root_of(edge.reply(caddy_config.AUTHORITY))
         return probe.trusting(root) if root else probe.system_tls()
 
-    def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, str]]:
+    def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, HostError]]:
         """What each host showed; and why the others could not be looked at."""
         self._be_patient()
         askers = dict.fromkeys(
@@ -213,7 +215,7 @@ class Inquiry:
             return observe(task, one, self._files[one.name], questions, self.timeout)
 
         outcome = self.session.run(work)
-        return outcome.done, {name: str(error) for name, error in outcome.errors.items()}
+        return outcome.done, outcome.errors
 
     def _be_patient(self) -> None:
         """A login may take as long as any other question, whatever the inventory says."""

@@ -92,7 +92,7 @@ def observe(
     output = shell.run(
         task, script(host, files, questions, limit), timeout=limit + GRACE, sudo=host.sudo
     )
-    text = shell.must(output, "cannot look at the host")
+    text = release.printed(host, output)
     return Result(
         host=task.host, result=parse(text, files, sent=output.sent, received=output.received)
     )
@@ -101,12 +101,12 @@ def observe(
 def parse(text: str, files: Sequence[ConfigFile], *, sent: float, received: float) -> Observation:
     """The Observation that observe.sh printed between `sent` and `received`.
 
-    Raises shell.CommandFailed when the host's state could not be read.
+    Raises release.Refused when the host's state could not be read.
     """
     replies = dict(_replies(text))
     state = replies.get(LOOK)
     if state is None or not state.ok:
-        raise shell.CommandFailed(
+        raise release.Refused(
             f"cannot read the host's state: {state.text if state else 'no answer'}"
         )
     first, last = (line.split(" ")[1] for line in text.splitlines() if line[:6] == "clock ")

@@ -61,19 +61,20 @@ def judge_reached(survey: Survey) -> Iterator[Finding]:
 
 
 def _reached(survey: Survey, host: str) -> Finding:
-    """Without SSH a host that still serves is not a dead host."""
+    """A host that still serves, or refuses us, is not a dead host."""
     lost = survey.lost.get(host)
     serves = any(
         answer.status is not None for (_, on), answer in survey.direct.items() if on == host
     )
     hop, todo = f"host {host}", f"is {host} up, and on the tailnet? tailscale status"
-    if lost and serves:
+    if lost and (serves or host in survey.refused):
         hop, todo = f"ssh {host}", f"on {host}'s own console: systemctl status ssh"
+    status = Status.FAILED if host in survey.refused else Status.UNREACHABLE
     return Finding(
         check="host",
         subject=host,
         vantage=survey.here,
-        status=Status.UNREACHABLE if lost else Status.OK,
+        status=status if lost else Status.OK,
         seen=lost or "reached over SSH",
         expected="reached over SSH",
         host=host,

@@ -18,7 +18,8 @@ class Survey:
     """What was asked for (`hosts`, `services`) and what was heard from `here`.
 
     A pair is (service, host). `direct` and `routes` were asked from the control node,
-    `strangers` and `guests` (with the service token) through Cloudflare.
+    `strangers` and `guests` (with the service token) through Cloudflare. `lost` tells why
+    a host could not be looked at; `refused` are those of them that did answer.
     """
 
     catalogue: Catalogue
@@ -28,6 +29,7 @@ class Survey:
     timeout: float = 5.0
     seen: Mapping[str, Observation] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
     plans: Mapping[str, HostPlan] = field(default_factory=dict)
     direct: Mapping[Pair, Answer] = field(default_factory=dict)
     routes: Mapping[Pair, Answer] = field(default_factory=dict)

@@ -47,6 +47,7 @@ class Edge:
     clocks: dict[str, tuple[float, float]] = field(default_factory=dict)
     states: dict[str, HostState] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
     direct: dict[tuple[str, str], Answer] = field(default_factory=dict)
     routes: dict[tuple[str, str], Answer] = field(default_factory=dict)
     strangers: dict[str, Answer] = field(default_factory=dict)
@@ -164,6 +165,7 @@ class Edge:
             services=tuple(catalogue.services.values()),
             seen=seen,
             lost=self.lost,
+            refused=self.refused,
             plans={
                 name: make_plan(name, COMMIT, render(catalogue, name), observation.state)
                 for name, observation in seen.items()

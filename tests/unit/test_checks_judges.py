@@ -342,6 +342,12 @@ def test_a_host_without_a_release_fails(edge: Edge):
 # --- host
 
 
+def test_a_host_that_answers_and_refuses_has_failed_and_is_not_unreachable(edge: Edge):
+    edge.lost["unraid"] = "ops may not use sudo without a password there"
+    edge.refused = frozenset({"unraid"})
+    assert (the_fault(edge).hop, the_fault(edge).status) == ("ssh unraid", Status.FAILED)
+
+
 @pytest.mark.parametrize(("percent", "status"), [(86, Status.WARN), (97, Status.FAILED)])
 def test_a_disk_that_fills_warns_before_it_fails(edge: Edge, percent: int, status: Status):
     text = f"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 9 9 0 {percent}% /"
