@@ -140,7 +140,7 @@ def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
 def show_faults(faults: Sequence[Fault]) -> None:
     """One line a fault, worst first; folded to the width of a terminal."""
     for fault in faults:
-        line = redact(fault_line(fault))
+        line = " ".join(redact(fault_line(fault)).split())
         if out.is_terminal:
             line = textwrap.fill(line, out.width, subsequent_indent="    ", break_long_words=False)
         head, _, rest = line.partition(" ")

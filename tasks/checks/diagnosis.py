@@ -91,8 +91,6 @@ def faults(findings: Sequence[Finding]) -> tuple[Fault, ...]:
 
 
 def verdict(findings: Sequence[Finding], *, strict: bool = False) -> Status:
-    """The worst thing that is broken; a warning counts only when `strict`."""
-    least = Status.WARN if strict else Status.UNREACHABLE
-    return max(
-        (f.status for f in findings if f.cause is None and f.status >= least), default=Status.OK
-    )
+    """The worst thing that is broken. A warning is a failure when `strict`, else nothing."""
+    worth = {Status.WARN: Status.FAILED if strict else Status.OK, Status.SKIPPED: Status.OK}
+    return max((worth.get(f.status, f.status) for f in findings if not f.cause), default=Status.OK)

@@ -79,17 +79,16 @@ def _judge_placement(
 ) -> Iterator[Finding]:
     fine = [vantage for vantage, answer in seen.items() if is_healthy(service, answer)]
     for vantage, answer in seen.items():
-        hop = f"mesh {vantage} to {host}" if fine else f"service {service.name}@{host}"
-        partly = fine and vantage not in fine
+        cut = bool(fine) and answer.status is None  # others get an answer, this one none
         yield _finding(
             service,
             host,
             vantage,
             answer,
-            hop=hop,
+            hop=f"mesh {vantage} to {host}" if cut else f"service {service.name}@{host}",
             unit=survey.unit_state(host, service.unit),
-            why=_evidence(survey, service, host, vantage, fine) if partly else "",
-            todo=_todo(survey.catalogue, service, host, reached=bool(fine)),
+            why=_evidence(survey, service, host, vantage, fine) if cut else "",
+            todo=_todo(survey.catalogue, service, host, cut=cut),
         )
 
 
@@ -154,10 +153,10 @@ def _question(service: Service, host: str) -> str:
     return f"direct {service.name}@{host}"
 
 
-def _todo(catalogue: Catalogue, service: Service, host: str, *, reached: bool) -> str:
-    if reached:
-        address = f"{catalogue.hosts[host].address}:{service.port}"
-        return f"on {host}: which address does {address} listen on, which firewall is up?"
+def _todo(catalogue: Catalogue, service: Service, host: str, *, cut: bool) -> str:
+    if cut:
+        address = catalogue.hosts[host].address
+        return f"on {host}: ss -ltn | grep {service.port}; bound to {address}? a firewall?"
     if catalogue.manager_of(service, host) == "systemd":
         return f"on {host}: systemctl status {service.unit}"
     return f"on {host}: docker ps -a; docker logs --tail 50 {service.unit}"

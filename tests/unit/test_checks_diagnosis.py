@@ -149,7 +149,12 @@ def test_a_warning_explains_a_warning_and_never_a_failure(edge: Edge):
 def test_warnings_fail_only_when_strict(edge: Edge):
     edge.replies["vps1", "reach vps2"] = ok("pong from vps2 (1.2.3.4) via DERP(fra) in 30ms")
     assert verdict(diagnosed(edge)) is Status.OK
-    assert verdict(diagnosed(edge), strict=True) is Status.WARN
+    assert verdict(diagnosed(edge), strict=True) is Status.FAILED
+
+
+def test_one_vantage_that_gets_a_wrong_answer_has_a_way_and_the_service_is_at_fault(edge: Edge):
+    edge.replies["vps1", "direct plex@unraid"] = ok("503 0.01 no\nstarting")
+    assert hops(edge) == ["service plex@unraid"]
 
 
 def test_worst_comes_first(edge: Edge):
