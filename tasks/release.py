@@ -79,7 +79,11 @@ def _speak(task: Task, host: Host, script: str, *, timeout: float) -> shell.Outp
 
 def _read(task: Task, host: Host, script: str) -> str:
     """The output of a script that only reads. Raises Refused with the way out."""
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
+    return printed(host, _speak(task, host, script, timeout=LOOK_TIMEOUT))
+
+
+def printed(host: Host, output: shell.Output) -> str:
+    """What a script that only reads has printed. Raises Refused with the way out."""
     if output.status and "sudo:" in output.stderr:
         raise Refused(
             f"{host.user} may not use sudo without a password there ({output.stderr.strip()}): "
@@ -91,19 +95,23 @@ def _read(task: Task, host: Host, script: str) -> str:
 
 def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
     """Nornir task: the HostState, read without changing anything."""
+    text = _read(task, host, look_script(host, files))
+    return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
+
+
+def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
+    """The script that prints what `parse_state` reads."""
     tools = {config.tool.name: config.tool.version for config in files if config.tool}
     paths = (
         f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
         for n, config in enumerate(files)
     )
-    script = (
+    return (
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
         + "tools=$(\n"  # beside each other, but not beside the long lines of look
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
         + f"wait)\nsay \"$tools\"\nlook <<'{EOF}'\n{''.join(paths)}{EOF}\n"
     )
-    text = _read(task, host, script)
-    return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
 def survey(task: Task, host: Host) -> Result:

@@ -4,6 +4,7 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,16 @@ class Unreachable(HostError):
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a script printed and how it ended."""
+    """What a script printed and how it ended.
+
+    `sent` and `received` are the controller's clock (seconds since 1970) around it.
+    """
 
     stdout: str
     stderr: str
     status: int
+    sent: float = 0.0
+    received: float = 0.0
 
 
 def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Output:
@@ -43,6 +49,7 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
     """
     channel = _channel(task)
     channel.settimeout(timeout)
+    sent = time.time()
     try:
         channel.exec_command(f"{'sudo -n ' if sudo else ''}{READ_THEN_RUN}")
         channel.sendall(script.encode())
@@ -57,7 +64,7 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
     if status < 0:
         _forget(task)
         raise Unreachable(_lost(EOFError("no exit status"), timeout))
-    return Output(stdout=out, stderr=err, status=status)
+    return Output(stdout=out, stderr=err, status=status, sent=sent, received=time.time())
 
 
 def _channel(task: Task) -> paramiko.Channel:
