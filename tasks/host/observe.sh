@@ -1,3 +1,5 @@
+# shellcheck shell=sh
+#
 # One look at a host: many small questions at once, their answers in labelled sections.
 #
 # POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/observe.py

@@ -1,6 +1,6 @@
 """Runs a long proof on this checkout's lab, and goes on where an earlier run ended.
 
-script/soak transaction [--seed N] [--only TEXT] [--most N] [--table FILE]
+script/soak transaction [--seed N] [--only TEXT] [--most N] [--part K/N] [--table FILE]
 """
 
 import argparse
@@ -24,14 +24,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the order (default: 1)")
     parser.add_argument("--only", default="", help="cells whose name holds this text")
     parser.add_argument("--most", type=int, default=10**6, help="this many cells at the most")
+    parser.add_argument(
+        "--part", default="1/1", metavar="K/N", help="the Kth of N parts, for several labs at once"
+    )
     parser.add_argument("--table", type=Path, help="write the table of all results there")
     asked = parser.parse_args(arguments)
     results = RESULTS / f"{asked.proof}.jsonl"
     RESULTS.mkdir(exist_ok=True)
     done = _read(results)
+    part, parts = map(int, asked.part.split("/"))
     todo = [
         (name, cell)
-        for name, cell in plan.cells(asked.seed)
+        for name, cell in list(plan.cells(asked.seed))[part - 1 :: parts]
         if _key(name, asdict(cell)) not in done and asked.only in _key(name, asdict(cell))
     ][: asked.most]
     if todo:
