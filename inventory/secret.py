@@ -32,6 +32,11 @@ class Secret:
         return text
 
 
+def conceal(text: str) -> None:
+    """Let `redact` take out `text` too: a part of a secret that is one by itself."""
+    _revealed.add(text)
+
+
 def redact(text: str) -> str:
     """`text` with every secret that this process has revealed taken out."""
     for secret in sorted(_revealed, key=len, reverse=True):

@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from runbooks.cli import Outcome, Session, UsageError
 from runbooks.rollout import RolloutFailed, words
 from tasks.checks import service
 from tasks.checks.finding import Status
+from tasks.live import HostState
 from tasks.release import Run
 
 
@@ -79,6 +81,21 @@ def refuse_errors(outcome: Outcome) -> None:
         raise RolloutFailed(words(outcome.errors, "nothing was changed on any host"))
 
 
+def refuse_busy(states: Mapping[str, HostState], break_lock: bool) -> None:
+    """Raise RolloutFailed where another run is at work, or has left a release unconfirmed."""
+    busy = []
+    for host, state in states.items():
+        if state.pending and state.pending_until and state.pending_until > state.now:
+            busy.append(f"{host}: {state.pending_words}")
+        elif state.lock and state.lock.until > state.now:
+            busy.append(f"{host}: {state.lock_words}")
+    if busy and not break_lock:
+        raise RolloutFailed(
+            "\n".join(busy) + "\nnothing was changed on any host; --break-lock takes over from a "
+            "run that is gone"
+        )
+
+
 def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
     """A reload makes Caddy forget which upstream is down, and ask it again.
 
@@ -106,7 +123,7 @@ def new_run(arguments: Namespace, commit: str) -> Run:
     now = datetime.now(UTC)
     user = os.environ.get("SUDO_USER") or getpass.getuser()
     return Run(
-        id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        id=f"{now:%Y%m%dT%H%M%S-%f}",
         token=secrets.token_hex(8),
         holder=f"{user}@{socket.gethostname()}",
         commit=commit,

@@ -40,6 +40,7 @@ class Exit(IntEnum):
     OK = 0  # all that was asked is true
     FAILED = 1  # something failed
     USAGE = 2  # nothing was touched: usage or inventory
+    UNREACHABLE = 3  # some host could not be reached, and nothing worse
     NOT_UNDONE = 4  # a drill's fault may still be there
     INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
 
@@ -148,15 +149,16 @@ def open_session(arguments: argparse.Namespace) -> Session:
 
 
 def _chosen(catalogue: Catalogue, hosts: Sequence[str], roles: Sequence[str]) -> set[str]:
-    _refuse_unknown("host", hosts, catalogue.hosts)
+    refuse_unknown("host", hosts, catalogue.hosts)
     known_roles = {host.role for host in catalogue.hosts.values()}
-    _refuse_unknown("role", roles, known_roles)
+    refuse_unknown("role", roles, known_roles)
     if not hosts and not roles:
         return set(catalogue.hosts)
     return {h.name for h in catalogue.hosts.values() if h.name in hosts or h.role in roles}
 
 
-def _refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UsageError for the first name that is not known, listing those that are."""
     for name in asked:
         if name not in known:
             raise UsageError(f"no {what} {name!r} ({what}s: {', '.join(sorted(known))})")

@@ -146,6 +146,7 @@ def _apply(
         out.print("nothing to do: every host is as the inventory says")
         return Exit.OK
     _refuse_older(arguments, plans)
+    begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)
     if any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
     run = begin.new_run(arguments, source.label)

@@ -14,9 +14,16 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Catalogue, Service
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.readiness import readiness
 from runbooks.ready import Plan, examine, make_plan
 from runbooks.rehearsal import NotUndone, Rehearsal
-from runbooks.show_drill import say_event, show_not_undone, show_plan, show_result
+from runbooks.show_drill import (
+    say_event,
+    show_not_undone,
+    show_plan,
+    show_readiness,
+    show_result,
+)
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report
@@ -24,6 +31,8 @@ from tasks.drill.result import DrillResult
 
 REPORTS = Path("reports")
 MAX_RATE = 200.0  # requests per second and vantage; a drill measures, it does not flood
+MAX_HOLD = 600.0  # seconds; longer is no rehearsal any more
+MIN_GRACE = 5.0  # seconds between the hold and the host's own restore
 
 EPILOG = """\
 exit status: 0 within the budget (or ready), 1 the budget is broken or the drill was
@@ -37,6 +46,7 @@ def flags() -> ArgumentParser:
     add("--service", action="append", default=[], metavar="NAME", help="drill it (repeatable)")
     add("--all", action="store_true", help="every service that can fail over, one by one")
     add("--apply", action="store_true", help="really break it, and restore it")
+    add("--check", action="store_true", help="break nothing: would each service fail over?")
     add("--fault", choices=KINDS, default="stop", help="what breaks (default: stop)")
     add("--on", metavar="HOST", help="where it breaks (default: the primary)")
     add("--hold", type=float, default=30.0, metavar="SECONDS", help="how long (default: 30)")
@@ -69,8 +79,12 @@ def flags() -> ArgumentParser:
 
 
 def failover(arguments: Namespace) -> int:
+    refuse_usage(arguments)
     session = open_session(arguments)
+    arguments.all |= arguments.check and not arguments.service
     services = chosen(session.catalogue, arguments)
+    if arguments.check:
+        return check(session, services)
     results = []
     for service in services:
         plan = make_plan(session, service, arguments)
@@ -84,6 +98,26 @@ def failover(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps([result.as_json() for result in results], indent=1))
     return Exit.OK if all(result.kept for result in results) else Exit.FAILED
+
+
+def check(session: Session, services: Sequence[Service]) -> int:
+    with working("asking what each service would fail over to"):
+        found = readiness(session, services)
+    show_readiness(found)
+    return Exit.OK if all(each.is_ready for each in found) else Exit.FAILED
+
+
+def refuse_usage(arguments: Namespace) -> None:
+    """Numbers that make no drill. Raises UsageError."""
+    if not 1 <= arguments.rate <= MAX_RATE:
+        raise UsageError(f"--rate {arguments.rate:g}: should be 1 to {MAX_RATE:.0f} a second")
+    if not 5 <= arguments.hold <= MAX_HOLD:
+        raise UsageError(f"--hold {arguments.hold:g}: should be 5 to {MAX_HOLD:.0f} seconds")
+    if arguments.window is not None and arguments.window < arguments.hold + MIN_GRACE:
+        raise UsageError(
+            f"--window {arguments.window}: the host would end the fault before its {MIN_GRACE:g} s "
+            f"of grace are over (at least {arguments.hold + MIN_GRACE:g})"
+        )
 
 
 def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:

@@ -126,7 +126,6 @@ class Rehearsal:
                 if time.monotonic() > deadline:
                     raise NotUndone(self.not_undone(error)) from error
                 self.say(f"{error}; trying again, and its own timer is armed")
-                self._forget_connection()
                 time.sleep(1)
 
     def not_undone(self, reason: object) -> str:
@@ -171,9 +170,6 @@ class Rehearsal:
         outcome: Outcome = self.session.run(work, [self.fault.host])
         for error in outcome.errors.values():
             raise error
-
-    def _forget_connection(self) -> None:
-        self.session.nornir.inventory.hosts[self.fault.host].connections.clear()
 
 
 @contextmanager

@@ -5,7 +5,8 @@ Looks by default: lists the releases of each host. --to chooses one, --apply act
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Host
+from inventory.catalogue import Catalogue, Host
 from runbooks import begin
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
 from runbooks.rollout import Rollout
@@ -64,6 +65,7 @@ def _apply(
     if any(_touches_caddy(session, host, found[host], target) for host, target in todo.items()):
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
     states: Mapping[str, HostState] = _on_all(session, release.survey)
+    begin.refuse_busy({host: states[host] for host in todo}, arguments.break_lock)
     run = begin.new_run(arguments, commit="unknown")  # each host takes its release's own
 
     def stage(task: Task) -> Result:
@@ -72,12 +74,40 @@ def _apply(
 
     canary = begin.canary(arguments, session)
     with working(f"returning with release {run.id}") as say:
-        transaction = Rollout(session=session, run=run, hosts=list(todo), canary=canary, say=say)
+        transaction = Rollout(
+            session=session,
+            run=run,
+            hosts=list(todo),
+            canary=canary,
+            say=say,
+            promised=lambda hosts: _still_promised(session, hosts),
+        )
         transaction.execute(stage)
     for host, activated in transaction.activated.items():
         tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
     out.print(f"release {run.id} is confirmed", style="green")
     return Exit.OK
+
+
+def _still_promised(session: Session, hosts: Sequence[str]) -> Catalogue:
+    """The catalogue as far as the earlier release of `hosts` knows it.
+
+    A service that was added, or got another name, since then is not expected to answer.
+    """
+
+    def read(task: Task) -> Result:
+        paths = session.catalogue.hosts[task.host.name].paths
+        return release.read(task, session.catalogue.hosts[task.host.name], [paths.caddy])
+
+    texts = [text for text in session.run(read, hosts).done.values() if text]
+    return replace(
+        session.catalogue,
+        services={
+            name: service
+            for name, service in session.catalogue.services.items()
+            if service.kind == "dns" or all(f"://{service.hostname} " in text for text in texts)
+        },
+    )
 
 
 def _on_all(session: Session, look: Callable[[Task, Host], Result]) -> Mapping[str, Any]:

@@ -35,13 +35,17 @@ class NotReverted(HostError):
 
 @dataclass(kw_only=True)
 class Rollout:
-    """Drives `run` through `hosts`; `canary` is the first edge, `say` is told each step."""
+    """Drives `run` through `hosts`; `canary` is the first edge, `say` is told each step.
+
+    `promised` is the catalogue that given hosts must serve; the whole one when None.
+    """
 
     session: Session
     run: Run
     hosts: Sequence[str]
     canary: str
     say: Callable[[str], None]
+    promised: Callable[[Sequence[str]], Catalogue] | None = None
     committed: list[str] = field(default_factory=list)
     activated: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -100,8 +104,9 @@ class Rollout:
 
     def _verify(self, wave: Sequence[str]) -> None:
         """From outside: what this wave's hosts now serve, until it is right or time is up."""
+        catalogue = self.promised(wave) if self.promised else self.session.catalogue
         deadline = time.monotonic() + SETTLE
-        while broken := broken_hops(self.session.catalogue, wave):
+        while broken := broken_hops(catalogue, wave):
             if time.monotonic() > deadline:
                 seen = "\n".join(str(finding) for finding in broken)
                 raise RolloutFailed(f"{seen}\nevery host goes back")

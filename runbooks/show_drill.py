@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from inventory.catalogue import Budget
-from runbooks.cli import err, out
+from runbooks.cli import err, out, tell
+from runbooks.readiness import Readiness
 from runbooks.ready import Plan
 from runbooks.rehearsal import NotUndone
 from tasks.drill.outage import Verdict
@@ -19,7 +20,7 @@ from tasks.drill.result import DrillResult
 def show_plan(plan: Plan, objections: Sequence[Objection]) -> None:
     """What would run where, and what speaks against it."""
     fault, question = plan.fault, plan.load.question
-    out.print(Text.assemble((plan.service.name, "bold"), f": {fault.words}, {plan.hold:g} s long"))
+    out.print(f"{fault.title(plan.service.name)}, {plan.hold:g} s long", style="bold")
     for line in fault.inject:
         _row("breaks", f"{fault.host}$ {line}")
     for line in fault.undo:
@@ -68,7 +69,7 @@ def show_result(result: DrillResult, report: Path) -> None:
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
     out.print(table)
     words, style = ("within the budget", "green") if result.kept else ("OVER BUDGET", "bold red")
-    out.print(f"{result.fault.words}: {words}", style=style)
+    out.print(f"{result.fault.title(result.service)}: {words}", style=style)
     out.print(f"the picture: {report}", markup=False)
 
 
@@ -76,6 +77,20 @@ def _cell(verdict: Verdict | None) -> Text:
     if verdict is None:
         return Text("-", style="dim")
     return Text(verdict.seen, style="" if verdict.kept else "bold red")
+
+
+def show_readiness(found: Sequence[Readiness]) -> None:
+    """A line for each service, and below it what would keep it from failing over."""
+    for each in found:
+        if each.is_ready:
+            chain = " → ".join(each.service.placements)
+            tell(each.service.name, f"would fail over: {chain}", style="green")
+        else:
+            tell(each.service.name, "would NOT fail over as promised", style="red")
+        for finding in each.breaks:
+            tell("", f"{finding.subject}: {finding.seen}, expected {finding.expected}")
+            if finding.todo:
+                tell("", f"→ {finding.todo}")
 
 
 def show_not_undone(error: NotUndone) -> None:

@@ -2,7 +2,9 @@
 
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 
 import httpx
@@ -12,14 +14,27 @@ BODY_LIMIT = 65536  # bytes that are read and compared
 
 
 @dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The life of the certificate that a server showed."""
+
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`status` is None when no answer came; then `error` says why in a few words."""
+    """`status` is None when no answer came; then `error` says why in a few words.
+
+    `served_by` is the upstream that Caddy names, `location` where a redirect leads.
+    """
 
     status: int | None
-    body: str
-    served_by: str | None
-    error: str
-    seconds: float
+    body: str = ""
+    served_by: str | None = None
+    error: str = ""
+    seconds: float = 0.0
+    location: str = ""
+    certificate: Certificate | None = None
 
     def matches(self, status: int, body: str) -> bool:
         return self.status == status and body in self.body
@@ -28,9 +43,8 @@ class Answer:
     def words(self) -> str:
         if self.status is None:
             return self.error
-        return (
-            f"{self.status} {self.body.strip()[:60]!r}" if self.body.strip() else f"{self.status}"
-        )
+        start = " ".join(self.body.split())[:40]
+        return f"{self.status} {start!r}" if start else f"{self.status}"
 
 
 @cache
@@ -42,6 +56,18 @@ def blind_tls() -> ssl.SSLContext:
     return context
 
 
+@cache
+def trusting(root: str) -> ssl.SSLContext:
+    """TLS that trusts the CA with the certificate `root` (PEM), and no other."""
+    return ssl.create_default_context(cadata=root)
+
+
+@cache
+def system_tls() -> ssl.SSLContext:
+    """TLS that trusts what the control node's own system trusts."""
+    return ssl.create_default_context()
+
+
 def ask(
     address: str,
     port: int,
@@ -49,37 +75,67 @@ def ask(
     *,
     hostname: str | None = None,
     tls: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
     timeout: float = 5.0,
 ) -> Answer:
     """GET `path` of address:port, as `hostname` (in Host and in the TLS handshake).
 
     `timeout` is in seconds, for each of connecting and reading.
     """
-    scheme = "https" if tls else "http"
-    headers = {"Host": hostname} if hostname else {}
+    url = f"{'https' if tls else 'http'}://{address}:{port}{path}"
+    sent = {**(headers or {}), **({"Host": hostname} if hostname else {})}
     extensions = {"sni_hostname": hostname} if hostname and tls else {}
     started = time.monotonic()
     try:
-        with httpx.Client(verify=tls or False, timeout=timeout, trust_env=False) as client:
-            response = client.get(
-                f"{scheme}://{address}:{port}{path}", headers=headers, extensions=extensions
-            )
+        with (
+            httpx.Client(verify=tls or blind_tls(), timeout=timeout, trust_env=False) as client,
+            client.stream("GET", url, headers=sent, extensions=extensions) as response,
+        ):
+            certificate = _certificate(response)
+            body = _beginning(response)
     except httpx.HTTPError as error:
         return _no_answer(error, time.monotonic() - started)
     return Answer(
         status=response.status_code,
-        body=response.text[:BODY_LIMIT],
+        body=body,
         served_by=response.headers.get(SERVED_BY),
-        error="",
         seconds=time.monotonic() - started,
+        location=response.headers.get("location", ""),
+        certificate=certificate,
     )
 
 
+def _beginning(response: httpx.Response) -> str:
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) >= BODY_LIMIT:
+            break
+    return body[:BODY_LIMIT].decode(response.encoding or "utf-8", errors="replace")
+
+
+def _certificate(response: httpx.Response) -> Certificate | None:
+    """What the server showed; None without TLS, or where it was not checked."""
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream else None
+    shown = tls.getpeercert() if tls else None
+    if not shown:
+        return None
+    return Certificate(starts=_moment(shown["notBefore"]), ends=_moment(shown["notAfter"]))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
+
+
 def _no_answer(error: httpx.HTTPError, seconds: float) -> Answer:
+    text = str(error)
     if isinstance(error, httpx.TimeoutException):
         words = f"no answer within {seconds:.0f} s"
+    elif "CERTIFICATE_VERIFY_FAILED" in text:
+        words = f"certificate refused: {text.partition('verify failed: ')[2].partition(' (_')[0]}"
     elif isinstance(error, httpx.ConnectError):
-        words = str(error).rpartition("] ")[2].lower() or "connection refused"
+        words = text.rpartition("] ")[2].lower() or "connection refused"
     else:
-        words = str(error) or type(error).__name__
-    return Answer(status=None, body="", served_by=None, error=words, seconds=seconds)
+        words = text or type(error).__name__
+    return Answer(status=None, error=words, seconds=seconds)

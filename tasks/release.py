@@ -77,21 +77,41 @@ def _speak(task: Task, host: Host, script: str, *, timeout: float) -> shell.Outp
     return shell.run(task, script, timeout=timeout, sudo=host.sudo)
 
 
+def _read(task: Task, host: Host, script: str) -> str:
+    """The output of a script that only reads. Raises Refused with the way out."""
+    return printed(host, _speak(task, host, script, timeout=LOOK_TIMEOUT))
+
+
+def printed(host: Host, output: shell.Output) -> str:
+    """What a script that only reads has printed. Raises Refused with the way out."""
+    if output.status and "sudo:" in output.stderr:
+        raise Refused(
+            f"{host.user} may not use sudo without a password there ({output.stderr.strip()}): "
+            f"a line `{host.user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d/twinedge lets it"
+        )
+    _refuse(output)
+    return output.stdout
+
+
 def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
     """Nornir task: the HostState, read without changing anything."""
+    text = _read(task, host, look_script(host, files))
+    return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
+
+
+def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
+    """The script that prints what `parse_state` reads."""
     tools = {config.tool.name: config.tool.version for config in files if config.tool}
     paths = (
         f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
         for n, config in enumerate(files)
     )
-    script = (
+    return (
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
+        + "tools=$(\n"  # beside each other, but not beside the long lines of look
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
-        + f"look <<'{EOF}'\n{''.join(paths)}{EOF}\nwait\n"
+        + f"wait)\nsay \"$tools\"\nlook <<'{EOF}'\n{''.join(paths)}{EOF}\n"
     )
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot read the host's state")
-    return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
 def survey(task: Task, host: Host) -> Result:
@@ -100,17 +120,20 @@ def survey(task: Task, host: Host) -> Result:
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
         "claimed | look\n"
     )
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot read the host's state")
+    text = _read(task, host, script)
     return Result(host=task.host, result=parse_state(text, claimed_paths(text)))
 
 
 def releases(task: Task, host: Host) -> Result:
     """Nornir task: every release that lies on the host, newest first."""
     script = f"state={word(host.paths.state)}\n{_script()}\nlist\n"
-    output = _speak(task, host, script, timeout=LOOK_TIMEOUT)
-    text = shell.must(output, "cannot list the releases")
-    return Result(host=task.host, result=parse_releases(text))
+    return Result(host=task.host, result=parse_releases(_read(task, host, script)))
+
+
+def read(task: Task, host: Host, paths: Sequence[str]) -> Result:
+    """Nornir task: the text of managed files, one after the other; missing ones are empty."""
+    script = "".join(f"cat {word(path)} 2>/dev/null\n" for path in paths) + "true\n"
+    return Result(host=task.host, result=_read(task, host, script))
 
 
 def stage(
@@ -215,7 +238,7 @@ def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
     for activation in {c.activation.name: c.activation for c in files if c.activation}.values():
         name = f"activate/{activation.order}-{activation.name}"
         parts += [
-            _put(f"{name}.run", activation.command + "\n"),
+            _put(f"{name}.run", activation.command.rstrip() + "\n"),
             _put(f"{name}.check", activation.check + "\n"),
             _put(f"{name}.patience", f"{activation.patience}\n"),
         ]

@@ -4,6 +4,7 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,8 @@ from typing import Any
 import paramiko
 from nornir.core.task import Task
 
-from inventory.secret import redact
-
 CHUNK = 65536
+OPEN_TIMEOUT = 10.0  # seconds for a new channel on a connection that is thought to be up
 
 # A shell that reads its script from a pipe reads byte by byte; this takes it whole.
 READ_THEN_RUN = """sh -c 'eval "$(cat)"'"""
@@ -27,17 +27,18 @@ class Unreachable(HostError):
     """There is no connection to the host, or it died."""
 
 
-class CommandFailed(HostError):
-    """The host ran a script, which failed."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a script printed and how it ended."""
+    """What a script printed and how it ended.
+
+    `sent` and `received` are the controller's clock (seconds since 1970) around it.
+    """
 
     stdout: str
     stderr: str
     status: int
+    sent: float = 0.0
+    received: float = 0.0
 
 
 def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Output:
@@ -46,7 +47,9 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
     `timeout` is the longest silence, in seconds. Raises Unreachable when there is no
     connection or it dies; a script that fails is an Output.
     """
-    channel = _channel(task, timeout)
+    channel = _channel(task)
+    channel.settimeout(timeout)
+    sent = time.time()
     try:
         channel.exec_command(f"{'sudo -n ' if sudo else ''}{READ_THEN_RUN}")
         channel.sendall(script.encode())
@@ -54,31 +57,32 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
         out, err = _drain(channel.recv), _drain(channel.recv_stderr)
         status = channel.recv_exit_status()
     except (OSError, EOFError, paramiko.SSHException) as error:
+        _forget(task)
         raise Unreachable(_lost(error, timeout)) from error
     finally:
         channel.close()
     if status < 0:
+        _forget(task)
         raise Unreachable(_lost(EOFError("no exit status"), timeout))
-    return Output(stdout=out, stderr=err, status=status)
+    return Output(stdout=out, stderr=err, status=status, sent=sent, received=time.time())
 
 
-def must(output: Output, doing: str) -> str:
-    """The standard output of a script that had to succeed. Raises CommandFailed."""
-    if output.status:
-        said = redact((output.stderr or output.stdout).strip()) or f"exit status {output.status}"
-        raise CommandFailed(f"{doing}: {said}")
-    return output.stdout
-
-
-def _channel(task: Task, timeout: float) -> paramiko.Channel:
+def _channel(task: Task) -> paramiko.Channel:
     try:
         connection: Any = task.host.get_connection("netmiko", task.nornir.config)
         transport = connection.remote_conn_pre.get_transport()
-        channel: paramiko.Channel = transport.open_session(timeout=timeout)
+        channel: paramiko.Channel = transport.open_session(timeout=OPEN_TIMEOUT)
     except Exception as error:
+        _forget(task)
         raise _refusal(task, error) from error
-    channel.settimeout(timeout)
     return channel
+
+
+def _forget(task: Task) -> None:
+    """Drop a connection that failed, so that the next run opens a new one."""
+    connection: Any = task.host.connections.pop("netmiko", None)
+    if connection is not None:
+        connection.connection.remote_conn_pre.close()
 
 
 def _drain(receive: Callable[[int], bytes]) -> str:

@@ -1,28 +1,182 @@
-"""caddy: each hostname through one edge's Caddy, from the tailnet."""
+"""caddy: each hostname through each edge's Caddy, who answers, and its certificate."""
 
 import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from inventory.catalogue import Host, Service
+from inventory.catalogue import Catalogue, Host, Service
 from tasks import probe
+from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
+from tasks.checks.service import answer_of, expected, health_of, is_healthy, sightings
+from tasks.checks.survey import Survey
+from tasks.observe import Question
+from tasks.probe import Answer, Certificate
+
+# A certificate is renewed when a third of its life is left (Caddy's own ratio, also
+# Let's Encrypt's advice). One with less than a fifth left was not renewed when due.
+LATE_SHARE = 0.2
+LATE_MOST = timedelta(days=14)
+
+
+def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
+    """Each edge asks its own Caddy what cloudflared would: by name, on loopback."""
+    if not host.is_edge:
+        return
+    port = catalogue.site.tunnel.caddy_port
+    for service in catalogue.public_services:
+        health = health_of(service)
+        url = f"http://127.0.0.1:{port}{health.path}"
+        words = ("get", url, service.hostname, health.body)
+        yield Question(name=f"loopback {service.name}", words=words)
 
 
 def check_route(
     edge: Host, service: Service, *, vantage: str, tls: ssl.SSLContext, timeout: float = 5.0
 ) -> Finding:
-    """Does the Caddy on `edge` lead `service`'s hostname to a healthy placement?"""
-    assert service.health is not None, "a web service has a health check"
-    health = service.health
-    answer = probe.ask(
-        str(edge.address), 443, health.path, hostname=service.hostname, tls=tls, timeout=timeout
+    """Ask from here: does `edge`'s Caddy lead the hostname to a healthy placement?"""
+    answer = ask(edge, service, tls=tls, timeout=timeout)
+    return _route(edge.name, service, vantage, answer)
+
+
+def ask(edge: Host, service: Service, *, tls: ssl.SSLContext, timeout: float) -> Answer:
+    path = health_of(service).path
+    return probe.ask(
+        str(edge.address), 443, path, hostname=service.hostname, tls=tls, timeout=timeout
     )
-    good = answer.matches(health.status, health.body)
+
+
+def judge(survey: Survey) -> Iterator[Finding]:
+    for edge in survey.edges:
+        for service in survey.web_services:
+            yield from _judge_route(survey, edge, service)
+        yield from _judge_certificate(survey, edge.name)
+
+
+def _judge_route(survey: Survey, edge: Host, service: Service) -> Iterator[Finding]:
+    if (service.name, edge.name) in survey.routes:
+        answer = survey.routes[service.name, edge.name]
+        found = _behind(survey, edge, service, _route(edge.name, service, survey.here, answer))
+        yield found if found.status.is_broken else _who_answered(survey, edge, service, found)
+    loopback = survey.reply(edge.name, f"loopback {service.name}")
+    if service.is_public and not loopback.is_missing:
+        answer = answer_of(loopback, service, survey.timeout)
+        yield _behind(survey, edge, service, _route(edge.name, service, edge.name, answer))
+
+
+def _behind(survey: Survey, edge: Host, service: Service, found: Finding) -> Finding:
+    """`found`, with the placements that it relies on: who answered, or else any one."""
+    hosts = service.order_from(edge.name)
+    upstreams = survey.catalogue.upstreams_from(edge.name, service)
+    answer = survey.routes.get((service.name, edge.name))
+    served_by = dict(zip(upstreams, hosts, strict=True)).get((answer and answer.served_by) or "")
+    fine = [host for host in hosts if _answers(survey, edge.name, service, host)]
+    evidence = f"direct ok on {' and '.join(fine)}, {edge.name}'s Caddy answers {found.seen}"
+    return replace(
+        found,
+        why=evidence if fine and found.status.is_broken else "",
+        needs=(
+            *found.needs,
+            *(parts.placement(service.name, h, edge.name) for h in [served_by] if h),
+        ),
+        needs_one_of=tuple(parts.placement(service.name, h, edge.name) for h in hosts),
+    )
+
+
+def _route(edge: str, service: Service, vantage: str, answer: Answer) -> Finding:
+    good = is_healthy(service, answer)
     return Finding(
         check="caddy",
-        subject=f"{service.name} through {edge.name}",
+        subject=f"{service.name} through {edge}",
         vantage=vantage,
         status=Status.OK if good else Status.FAILED,
         seen=answer.words,
-        expected=f"{health.status} {health.body!r}" if health.body else f"{health.status}",
+        expected=expected(service),
         seconds=answer.seconds,
+        service=service.name,
+        host=edge,
+        hop=f"caddy {edge}",
+        todo=f"on {edge}: journalctl -u caddy -n 50",
+        part=parts.route(service.name, edge),
+        needs=(parts.host(vantage), parts.host(edge), parts.caddy(edge)),
     )
+
+
+def _who_answered(survey: Survey, edge: Host, service: Service, found: Finding) -> Finding:
+    """`found`, unless another placement answered than the first healthy one."""
+    served_by = survey.routes[service.name, edge.name].served_by
+    upstreams = survey.catalogue.upstreams_from(edge.name, service)
+    healthy = [
+        (host, upstream)
+        for host, upstream in zip(service.order_from(edge.name), upstreams, strict=True)
+        if _answers(survey, edge.name, service, host)
+    ]
+    if not healthy or served_by == healthy[0][1]:
+        return found
+    host, upstream = healthy[0]
+    return replace(
+        found,
+        status=Status.WARN,
+        seen=f"answered by {served_by or 'nobody that Caddy names'}",
+        expected=f"answered by {upstream}, which is healthy",
+        todo="wait 30 s: Caddy goes back after two good health checks",
+        needs=(
+            *found.needs,
+            parts.order(service.name, edge.name),
+            parts.view(edge.name, service.name, host),
+        ),
+        needs_one_of=(),
+        why="",
+    )
+
+
+def _answers(survey: Survey, edge: str, service: Service, host: str) -> bool:
+    seen = sightings(survey, service, host)
+    answer = seen.get(edge) or seen.get(survey.here)
+    return answer is not None and is_healthy(service, answer)
+
+
+def _judge_certificate(survey: Survey, edge: str) -> Iterator[Finding]:
+    """One finding for the edge: the certificate that ends first."""
+    shown = {
+        service.hostname: certificate
+        for service in survey.web_services
+        if (answer := survey.routes.get((service.name, edge)))
+        and (certificate := answer.certificate)
+    }
+    if not shown:
+        return
+    now = datetime.now(UTC)
+    name = min(shown, key=lambda hostname: shown[hostname].ends)
+    late = is_late(shown[name], now)
+    yield Finding(
+        check="caddy",
+        subject=f"certificate of {name} on {edge}" if late else f"certificates on {edge}",
+        vantage=survey.here,
+        status=Status.WARN if late else Status.OK,
+        seen=f"ends in {_span(shown[name].ends - now)}",
+        expected=f"renewed when a third of its {_span(_life(shown[name]))} is left",
+        host=edge,
+        hop=f"caddy {edge}",
+        todo=f"on {edge}: journalctl -u caddy | grep -i -e renew -e obtain",
+        needs=(parts.host(edge), parts.caddy(edge)),
+    )
+
+
+def is_late(certificate: Certificate, now: datetime) -> bool:
+    """It should have been renewed by now."""
+    left = certificate.ends - now
+    return left < min(LATE_SHARE * _life(certificate), LATE_MOST)
+
+
+def _life(certificate: Certificate) -> timedelta:
+    return certificate.ends - certificate.starts
+
+
+def _span(time: timedelta) -> str:
+    if time >= timedelta(days=2):
+        return f"{time.days} days"
+    if time >= timedelta(hours=2):
+        return f"{time / timedelta(hours=1):.0f} h"
+    return f"{time / timedelta(minutes=1):.0f} min"

@@ -1,15 +1,29 @@
-"""dns: the catalogue's names, asked of one resolver."""
+"""dns: the catalogue's names, asked of every resolver; split DNS; what falls through."""
 
+import json
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 
-import dns.exception
-import dns.message
-import dns.query
-import dns.rcode
-import dns.rdatatype
-
-from inventory.catalogue import Host
+from inventory.catalogue import Catalogue, Host, Service
+from tasks import lookup
+from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+from tasks.lookup import DnsAnswer
+from tasks.observe import Question, Reply
+
+SPLIT = "split dns"
+TRANSPORTS = ("UDP", "TCP")
+FORWARDER = "forwarder"  # in Survey.records, beside the names of the resolvers
+
+
+def questions(_: Host, __: Catalogue) -> Iterator[Question]:
+    yield Question(name=SPLIT, words=("bounded", "tailscale", "dns", "status", "--json"))
+
+
+def unknown_name(catalogue: Catalogue) -> str:
+    """A name below the domain that the catalogue does not hold."""
+    return f"twinedge-verify.{catalogue.site.domain}"
 
 
 def check_record(
@@ -18,24 +32,144 @@ def check_record(
     expected: tuple[IPv4Address, ...],
     *,
     vantage: str,
-    tcp: bool = False,
     timeout: float = 2.0,
 ) -> Finding:
-    """Does `resolver` answer `name` with exactly the inventory's addresses?"""
-    query = dns.message.make_query(name, dns.rdatatype.A)
-    ask = dns.query.tcp if tcp else dns.query.udp
-    try:
-        answer = ask(query, str(resolver.address), timeout=timeout)
-        found = {rdata.address for rrset in answer.answer for rdata in rrset}
-        seen = ", ".join(sorted(found)) or dns.rcode.to_text(answer.rcode())
-    except (dns.exception.DNSException, OSError) as error:
-        found, seen = set(), str(error) or type(error).__name__
+    """Ask from here: does `resolver` answer `name` with exactly the inventory's addresses?"""
+    answer = lookup.ask(str(resolver.address), name, timeout=timeout)
+    return _record(resolver.name, name, expected, vantage, "UDP", answer)
+
+
+def judge(survey: Survey) -> Iterator[Finding]:
+    catalogue = survey.catalogue
+    for resolver in (host for host in catalogue.resolvers if host in survey.hosts):
+        answers = {
+            (name, how): answer
+            for (asked, name, how), answer in survey.records.items()
+            if asked == resolver.name
+        }
+        for how in TRANSPORTS:
+            yield from _answers(survey, resolver, answers, how)
+        yield from _records(survey, resolver, answers)
+        yield from _falls_through(survey, resolver, answers)
+    for host in (host for host in survey.hosts if host.name in survey.seen):
+        yield _split(catalogue, host.name, survey.reply(host.name, SPLIT))
+
+
+Answers = dict[tuple[str, str], DnsAnswer]
+
+
+def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iterator[Finding]:
+    """Does it answer at all? When not, each of its names is a consequence."""
+    asked = [answer for (_, h), answer in answers.items() if h == how]
+    if not asked:
+        return
+    silent = [answer for answer in asked if not answer.code]
+    service = _service(survey.catalogue, resolver.name)
+    state = survey.unit_state(resolver.name, service.unit)
+    stopped = f" (unit {service.unit} is {state})" if state and state != "active" else ""
+    yield Finding(
+        check="dns",
+        subject=f"resolver {resolver.name} over {how}",
+        vantage=survey.here,
+        status=Status.FAILED if len(silent) == len(asked) else Status.OK,
+        seen=f"{silent[0].words}{stopped}" if silent else "answers",
+        expected="answers",
+        service=service.name,
+        host=resolver.name,
+        hop=f"dns {resolver.name}",
+        todo=f"on {resolver.name}: systemctl status {service.unit}",
+        part=f"{parts.resolver(resolver.name)} {how}",
+        needs=(parts.host(resolver.name), parts.mesh(survey.here, resolver.name)),
+    )
+
+
+def _records(survey: Survey, resolver: Host, answers: Answers) -> Iterator[Finding]:
+    owners = {service.hostname: service.name for service in survey.services}
+    for (name, how), answer in answers.items():
+        expected = survey.catalogue.records.get(name)
+        if expected is not None:
+            owner = owners.get(name)
+            yield _record(resolver.name, name, expected, survey.here, how, answer, owner)
+
+
+def _record(
+    resolver: str,
+    name: str,
+    expected: tuple[IPv4Address, ...],
+    vantage: str,
+    how: str,
+    answer: DnsAnswer,
+    service: str | None = None,
+) -> Finding:
     wanted = {str(address) for address in expected}
     return Finding(
         check="dns",
-        subject=name,
-        vantage=f"{vantage} of {resolver.name} over {'TCP' if tcp else 'UDP'}",
-        status=Status.OK if found == wanted else Status.FAILED,
-        seen=seen,
+        subject=f"{name} at {resolver} over {how}",
+        vantage=vantage,
+        status=Status.OK if answer.addresses == wanted else Status.FAILED,
+        seen=answer.words,
         expected=", ".join(sorted(wanted)),
+        seconds=answer.seconds,
+        service=service,
+        host=resolver,
+        hop=f"dns {resolver}",
+        todo=f"on {resolver}: unbound-control list_local_data | grep {name}; then deploy.py",
+        needs=(parts.host(resolver), f"{parts.resolver(resolver)} {how}"),
     )
+
+
+def _falls_through(survey: Survey, resolver: Host, answers: Answers) -> Iterator[Finding]:
+    name = unknown_name(survey.catalogue)
+    answer = answers.get((name, "UDP"))
+    truth = survey.records.get((FORWARDER, name, "UDP"))
+    if answer is None or truth is None:
+        return
+    same = (answer.code, bool(answer.addresses)) == (truth.code, bool(truth.addresses))
+    yield Finding(
+        check="dns",
+        subject=f"unknown names at {resolver.name}",
+        vantage=survey.here,
+        status=Status.OK if same else Status.SKIPPED if not truth.code else Status.FAILED,
+        seen=answer.words,
+        expected=f"{truth.words}, as the forwarder says",
+        seconds=answer.seconds,
+        host=resolver.name,
+        hop=f"dns {resolver.name}",
+        todo=f"can {resolver.name} reach the forwarders of resolver.forward?",
+        needs=(parts.host(resolver.name), f"{parts.resolver(resolver.name)} UDP"),
+    )
+
+
+def _split(catalogue: Catalogue, host: str, reply: Reply) -> Finding:
+    """The tailnet sends the domain to all resolvers: a stale one answers now and then."""
+    wanted = {str(resolver.address) for resolver in catalogue.resolvers}
+    found = split_routes(reply.text, catalogue.site.domain) if reply.ok else None
+    known = found is not None
+    return Finding(
+        check="dns",
+        subject=f"split DNS on {host}",
+        vantage=host,
+        status=Status.SKIPPED if not known else Status.OK if found == wanted else Status.FAILED,
+        seen=", ".join(sorted(found or ())) or (reply.text[:60] if not known else "no route"),
+        expected=", ".join(sorted(wanted)),
+        host=host,
+        hop="split dns",
+        todo="admin console > DNS: the domain's nameservers are all resolvers; --accept-dns",
+        needs=(parts.host(host),),
+    )
+
+
+def split_routes(text: str, domain: str) -> set[str] | None:
+    """The resolvers that `tailscale dns status --json` lists for the domain."""
+    try:
+        routes = json.loads(text)["SplitDNSRoutes"]
+        return {
+            str(entry["Addr"]) for entry in routes.get(domain) or routes.get(f"{domain}.") or ()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _service(catalogue: Catalogue, host: str) -> Service:
+    """The dns service that makes `host` a resolver."""
+    return next(s for s in catalogue.services.values() if s.kind == "dns" and host in s.placements)

@@ -1,4 +1,4 @@
-"""Finding: what one check saw, from where, and what it should have seen."""
+"""Finding: what one check saw, from where, what it should have seen, and what that means."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,10 +17,22 @@ class Status(IntEnum):
     def word(self) -> str:
         return self.name.lower()
 
+    @property
+    def is_broken(self) -> bool:
+        """What relies on it cannot work either."""
+        return self >= Status.UNREACHABLE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`subject` is what was checked, `vantage` from where it was seen."""
+    """One answer to one question about one part of the edge.
+
+    `subject` is what was checked, `vantage` from where it was seen. `part` is what the
+    check proves when it is ok; `needs` are the parts that must work before this one can,
+    `needs_one_of` those of which one is enough. `hop` is the step of the path, as an
+    operator calls it, `why` the evidence for it. `cause` is the hop that explains this
+    finding, when another does.
+    """
 
     check: str
     subject: str
@@ -29,6 +41,15 @@ class Finding:
     seen: str
     expected: str
     seconds: float = 0.0
+    service: str | None = None
+    host: str | None = None
+    hop: str = ""
+    why: str = ""
+    todo: str = ""
+    part: str = ""
+    needs: tuple[str, ...] = ()
+    needs_one_of: tuple[str, ...] = ()
+    cause: str | None = None
 
     def __str__(self) -> str:
         return (

@@ -54,6 +54,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
 def _activation(catalogue: Catalogue) -> Activation:
     """A restart: cloudflared cannot reload, and SIGHUP kills it.
 
+    A release that crashed it may have used up systemd's start limit, hence reset-failed.
     `--no-block`, since the unit is only "started" after the first registration; `check`
     waits for that itself and knows when to give up.
     """
@@ -61,7 +62,10 @@ def _activation(catalogue: Catalogue) -> Activation:
     return Activation(
         name="cloudflared",
         order=30,
-        command="systemctl --no-block restart cloudflared",
+        command="""\
+systemctl reset-failed cloudflared 2>/dev/null
+systemctl --no-block restart cloudflared
+""",
         check=f"get http://127.0.0.1:{port}/ready",
         patience=45,  # 30 s grace period for what is in flight, then a new registration
     )

@@ -8,7 +8,11 @@ from tasks.configs.file import Activation, ConfigFile, Render, Tool
 ACTIVATION = Activation(
     name="lsyncd",
     order=40,
-    command="systemctl daemon-reload && systemctl -q enable lsyncd && systemctl restart lsyncd",
+    command="""\
+systemctl daemon-reload && systemctl -q enable lsyncd || exit 1
+systemctl reset-failed lsyncd 2>/dev/null
+systemctl restart lsyncd
+""",
     check="systemctl -q is-active lsyncd",
 )
 

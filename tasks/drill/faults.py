@@ -29,6 +29,10 @@ class Fault:
     apart: bool = False
     blind: frozenset[str] = frozenset()
 
+    def title(self, service: str) -> str:
+        """The fault, as the headline of a drill of `service`."""
+        return self.words if self.words.startswith(service) else f"{service}: {self.words}"
+
     def broken_for(self, vantage: str) -> frozenset[str]:
         """The hosts that no longer answer this vantage; a Caddy bears the name of its host."""
         if not self.apart:

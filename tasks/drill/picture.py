@@ -81,6 +81,8 @@ def report(result: DrillResult) -> str:
         .get_template("report/drill.html.j2")
         .render(
             result=result,
+            title=result.fault.title(result.service),
+            rate=f"{result.rate:g}",
             began=f"{result.began:%Y-%m-%d %H:%M:%S} UTC",
             panels=panels,
             width=WIDTH,

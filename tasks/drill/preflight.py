@@ -34,7 +34,7 @@ def placement_urls(catalogue: Catalogue, service: Service) -> dict[str, str]:
 def object_to_host(name: str, state: DrillState, now: datetime) -> Iterator[Objection]:
     """What is wrong with one host that the drill needs."""
     host = state.host
-    if state.armed and state.has_timer:
+    if state.armed_until and state.armed_until > host.now:
         yield Objection(
             where=name,
             seen=f"drill {state.armed} is not restored yet",

@@ -6,6 +6,7 @@ Each is a Nornir task of one round trip; the host's side is tasks/host/drill.sh.
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tasks import shell
 from tasks.drill.faults import Fault
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
-from tasks.release import BUSY, EOF, Run, preamble
+from tasks.release import BUSY, EOF, Run, preamble, printed
 
 SCRIPTS = tuple(
     Path(__file__).resolve().parent.parent / "host" / name for name in ("release.sh", "drill.sh")
@@ -45,10 +46,14 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class DrillState:
-    """One host before or after a drill. `armed` is the id of a drill that is not restored."""
+    """One host before or after a drill. `armed` is the id of a drill that is not restored.
+
+    Its own restore is due at `armed_until`, by the host's clock.
+    """
 
     host: HostState
     armed: str | None
+    armed_until: datetime | None
     has_timer: bool
     replies: tuple[Reply, ...]
 
@@ -75,7 +80,7 @@ def look(
     script = "".join(f"tool {name} :\n" for name in tools)
     script += f"look_drill <<'{EOF}'\n{questions}{EOF}\n"
     output = _speak(task, host, run, script, timeout=LOOK_TIMEOUT)
-    return Result(host=task.host, result=parse(shell.must(output, "cannot look at the host")))
+    return Result(host=task.host, result=parse(printed(host, output)))
 
 
 def parse(text: str) -> DrillState:
@@ -86,6 +91,7 @@ def parse(text: str) -> DrillState:
     return DrillState(
         host=parse_state(text, []),
         armed=armed[0] if armed else None,
+        armed_until=datetime.fromtimestamp(int(armed[1]), UTC) if armed else None,
         has_timer="timer" in single,
         replies=tuple(_reply(rest.partition(" ")[2]) for kind, rest in lines if kind == "asked"),
     )

@@ -75,6 +75,8 @@ drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
 # --- look: everything a plan needs, changing nothing -------------------------------------
 
 look() { # on standard input, a line a file: N SECRET PATH
+    [ "$(id -u)" -eq 0 ] ||
+        die "$(id -un) is not root there: sudo: true in the inventory lets twinedge use sudo"
     say "now $(now)"
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
@@ -211,9 +213,10 @@ commit() {
         mv -f "$state/current.next" "$state/current"
         say "committed $id"
     else
-        say "undoing $why"
+        reason=$why # the revert activates, too, and has reasons of its own
+        say "undoing $reason"
         revert
-        die "$why"
+        die "$reason"
     fi
 }
 # Everything that needs space: copies beside the targets, the old files, the pointers.

@@ -15,7 +15,7 @@ import paramiko
 
 from tests.site import Site
 
-TOOLS = ("caddy", "cloudflared", "lsyncd", "unbound-checkconf", "systemctl")
+TOOLS = ("caddy", "cloudflared", "lsyncd", "unbound-checkconf", "systemctl", "nft")
 CLOUDFLARED = 'echo "Validating rules from F"\necho OK\n'
 
 
@@ -32,6 +32,7 @@ class FakeHost:
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
         self.stub("curl", "")
+        self.stub("sleep", 'case $1 in 0.*) exec /bin/sleep 0.02 ;; esac\nexec /bin/sleep "$1"\n')
 
     def stub(self, tool: str, body: str) -> None:
         """Make `tool` a script of this body; every call is noted in `calls`."""
@@ -107,6 +108,8 @@ class _Connection:
         return _Channel(self.host)
 
     def disconnect(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class FakeHosts:

@@ -1,0 +1,174 @@
+"""Findings for people: services down, vantages across, and one line for each fault."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from inventory.secret import redact
+from runbooks.cli import out
+from tasks.checks.diagnosis import Fault
+from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+
+CELL = 7
+STYLES = {
+    Status.OK: "green",
+    Status.SKIPPED: "dim",
+    Status.WARN: "yellow",
+    Status.UNREACHABLE: "magenta",
+    Status.FAILED: "bold red",
+}
+WORDS = {Status.OK: "ok", Status.SKIPPED: "skip", Status.WARN: "warn", Status.UNREACHABLE: "gone"}
+HOST_CHECKS = ("host", "mesh", "config", "caddy", "tunnel", "dns", "sync")
+FAILED_HERE, FAILED_ALONG = "FAIL", "fail"
+
+Place = tuple[str, str]  # a heading, and a column below it
+
+
+def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
+    """Two tables: the paths to each service, and each host's own parts."""
+    show_services(survey, findings)
+    show_hosts(survey, findings)
+
+
+def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
+    """Services down, vantages across. A column that nobody asked about is left out."""
+    told = {place for finding in findings if (place := _place(finding)) and finding.service}
+    places = [place for place in _places(survey) if place in told or place[1] in survey.lost]
+    rows = {
+        service.name: [
+            _cell(
+                [f for f in findings if f.service == service.name and _place(f) == place],
+                lost=place[1] in survey.lost and service.kind == "http",
+            )
+            for place in places
+        ]
+        for service in survey.services
+    }
+    if told:
+        _table(places, rows)
+
+
+def _places(survey: Survey) -> list[Place]:
+    edges = [host.name for host in survey.catalogue.edges]
+    resolvers = [host.name for host in survey.catalogue.resolvers]
+    return [
+        *(("direct from", vantage) for vantage in dict.fromkeys((*edges, survey.here))),
+        *(("through Caddy", edge) for edge in edges),
+        ("outside", ""),
+        *(("by name at", resolver) for resolver in resolvers),
+    ]
+
+
+def _place(finding: Finding) -> Place | None:
+    """Where in its service's row a finding belongs."""
+    match finding.check:
+        case "service":
+            return "direct from", finding.vantage
+        case "caddy":
+            return "through Caddy", finding.host or ""
+        case "access":
+            return "outside", ""
+        case "dns":
+            return "by name at", finding.host or ""
+    return None
+
+
+def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
+    """Hosts down, their own parts across."""
+    own = [finding for finding in findings if finding.host]
+    asked = {finding.check for finding in own}
+    checks = [check for check in HOST_CHECKS if check in asked]
+    rows = {
+        host.name: [
+            _cell(
+                [f for f in own if f.host == host.name and f.check == check],
+                lost=host.name in survey.lost,
+            )
+            for check in checks
+        ]
+        for host in survey.hosts
+    }
+    _table([(check, "") for check in checks], rows)
+
+
+def _table(places: Sequence[Place], rows: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    first = max(map(len, rows)) + 2
+    widths = _widths(places)
+    top, below, seen = " " * first, " " * first, set[str]()
+    for (heading, column), width in zip(places, widths, strict=True):
+        top += "" if heading in seen else f"{heading:<{_span(places, widths, heading)}}"
+        below += f"{column[: width - 1]:<{width}}"
+        seen.add(heading)
+    for line in (top, below):
+        if line.strip():
+            out.print(Text(line.rstrip(), style="bold"))
+    for name, cells in rows.items():
+        row = Text(f"{name:<{first}}")
+        for (word, style), width in zip(cells, widths, strict=True):
+            row.append(f"{word:<{width}}", style=style)
+        row.rstrip()
+        out.print(row)
+    out.print()
+
+
+def _widths(places: Sequence[Place]) -> list[int]:
+    """Of each column; the last below a heading makes room for the rest of the heading."""
+    widths = [CELL] * len(places)
+    for n, (heading, _) in enumerate(places):
+        columns = sum(other == heading for other, _ in places)
+        if n + 1 == len(places) or places[n + 1][0] != heading:
+            widths[n] = max(CELL, len(heading) + 1 - CELL * (columns - 1))
+    return widths
+
+
+def _span(places: Sequence[Place], widths: Sequence[int], heading: str) -> int:
+    return sum(w for (other, _), w in zip(places, widths, strict=True) if other == heading)
+
+
+def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
+    """The worst of a cell, and its style; what only follows from another hop is told apart."""
+    if not findings:
+        return (WORDS[Status.UNREACHABLE], STYLES[Status.UNREACHABLE]) if lost else ("-", "dim")
+    worst = max(findings, key=lambda f: (f.status, f.cause is None))
+    if worst.status is Status.FAILED:
+        return (FAILED_ALONG, "red") if worst.cause else (FAILED_HERE, STYLES[Status.FAILED])
+    return WORDS[worst.status], STYLES[worst.status]
+
+
+def show_faults(faults: Sequence[Fault]) -> None:
+    """One line a fault, worst first; folded to the width of a terminal."""
+    for fault in faults:
+        line = " ".join(redact(fault_line(fault)).split())
+        if out.is_terminal:
+            line = textwrap.fill(line, out.width, subsequent_indent="    ", break_long_words=False)
+        head, _, rest = line.partition(" ")
+        out.print(Text.assemble((head, STYLES[fault.status]), f" {rest}"))
+
+
+def fault_line(fault: Fault) -> str:
+    """What – where – seen – expected – which hop is broken – what to do."""
+    first = fault.first
+    hop = f"{first.why} → {first.hop}" if first.why else first.hop
+    follow = f" ({fault.follow} more follow from it)" if fault.follow else ""
+    return (
+        f"{first.status.word.upper()} {_few(fault.subjects)} – from {_few(fault.vantages)} – "
+        f"{first.seen} – expected {first.expected} – broken: {hop}{follow} – {first.todo}"
+    )
+
+
+def _few(words: Sequence[str]) -> str:
+    return ", ".join(words) if len(words) <= 3 else f"{words[0]} and {len(words) - 1} more"
+
+
+def show_summary(findings: Sequence[Finding], seconds: float) -> None:
+    """How many checks ended how, and how long all took."""
+    roots = [finding for finding in findings if finding.cause is None]
+    counts = {status: sum(f.status is status for f in roots) for status in Status}
+    told = [f"{count} {status.word}" for status, count in counts.items() if count]
+    if follow := len(findings) - len(roots):
+        told.append(f"{follow} only follow from these")
+    well = counts[Status.OK] + counts[Status.SKIPPED] == len(findings)
+    words = f"{len(findings)} checks in {seconds:.1f} s: {', '.join(told)}"
+    out.print(Text(words, style="green" if well else ""))

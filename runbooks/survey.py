@@ -1,0 +1,247 @@
+"""Asking all questions of one verify at once: on the hosts, from here, from outside."""
+
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from ssl import SSLContext
+from typing import Any
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Catalogue, Host, Service
+from inventory.source import read_source
+from runbooks.cli import Session
+from tasks import lookup, probe
+from tasks.checks import access, caddy, caddy_config, dns, host, mesh, service, sync, tunnel
+from tasks.checks.survey import Survey
+from tasks.configs.render import render_configs
+from tasks.lookup import DnsAnswer
+from tasks.observe import Observation, Question, observe
+from tasks.plan import HostPlan, make_plan
+from tasks.shell import HostError, Unreachable
+
+Asker = Callable[[Host, Catalogue], Iterator[Question]]
+
+# The questions that a check puts to the hosts. Those of `host` are always put: they tell
+# which units run.
+ASKERS: Mapping[str, tuple[Asker, ...]] = {
+    "service": (service.questions,),
+    "caddy": (service.questions, caddy.questions, caddy_config.questions),
+    "tunnel": (tunnel.questions,),
+    "dns": (dns.questions,),
+    "mesh": (mesh.questions,),
+    "sync": (sync.questions,),
+}
+THREADS = 128  # they only wait; a silent host must not keep others from being asked
+LOGIN_OPTIONS = ("conn_timeout", "auth_timeout", "banner_timeout")  # netmiko's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """What is to be asked: `checks` of `services`, on the session's hosts.
+
+    `timeout`, in seconds, is each single question's own.
+    """
+
+    session: Session
+    checks: frozenset[str]
+    services: tuple[Service, ...]
+    timeout: float
+
+    def take(self) -> Survey:
+        """Ask everything. Raises InventoryError, when a secret cannot be had."""
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            asked: dict[str, Mapping[Any, Future[Any]]] = {
+                "direct": self._ask_directly(pool),
+                "admin": self._ask_admin(pool),
+                "strangers": self._ask_outside(pool, None),
+                "guests": self._ask_as_guest(pool),
+            }
+            udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
+            seen, errors = self._look()
+            asked["routes"] = self._ask_through_caddy(pool, seen)
+            return Survey(
+                catalogue=self._catalogue,
+                here=socket.gethostname(),
+                hosts=self.session.hosts,
+                services=self.services,
+                timeout=self.timeout,
+                seen=seen,
+                lost={name: str(error) for name, error in errors.items()},
+                refused=frozenset(n for n, e in errors.items() if not isinstance(e, Unreachable)),
+                plans=self._plans(seen),
+                records=self._records(_heard(udp), _heard(tcp)),
+                **{name: _heard(futures) for name, futures in asked.items()},
+            )
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self.session.catalogue
+
+    @property
+    def _edges(self) -> list[Host]:
+        return [host for host in self.session.hosts if host.is_edge]
+
+    @property
+    def _web(self) -> list[Service]:
+        return [service for service in self.services if service.kind == "http"]
+
+    def _wants(self, *checks: str) -> bool:
+        return not self.checks.isdisjoint(checks)
+
+    def _ask_directly(self, pool: Executor) -> Mapping[tuple[str, str], Future[Any]]:
+        """Every placement on a selected host; all of them when an edge is selected."""
+        if not self._wants("service", "caddy"):
+            return {}
+        return {
+            (s.name, on): pool.submit(service.ask, self._catalogue, s, on, timeout=self.timeout)
+            for s in self._web
+            for on in s.placements
+            if self._edges or self._catalogue.hosts[on] in self.session.hosts
+        }
+
+    @property
+    def _resolvers(self) -> list[Host]:
+        chosen = self.session.hosts if self._wants("dns") else ()
+        return [host for host in self._catalogue.resolvers if host in chosen]
+
+    def _ask_resolvers(self, pool: Executor) -> Mapping[tuple[str, str], Future[Any]]:
+        unknown = dns.unknown_name(self._catalogue)
+        asked = {
+            (resolver.name, name): str(resolver.address)
+            for resolver in self._resolvers
+            for name in (*self._names, unknown)
+        }
+        if asked:
+            asked[dns.FORWARDER, unknown] = str(self._catalogue.site.resolver.forward[0])
+        return {
+            key: pool.submit(lookup.ask, address, key[1], timeout=self.timeout)
+            for key, address in asked.items()
+        }
+
+    def _ask_resolvers_over_tcp(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        return {
+            resolver.name: pool.submit(
+                lookup.ask_over_tcp,
+                str(resolver.address),
+                list(self._names),
+                timeout=self.timeout,
+            )
+            for resolver in self._resolvers
+        }
+
+    def _records(
+        self,
+        udp: Mapping[tuple[str, str], DnsAnswer],
+        tcp: Mapping[str, list[DnsAnswer]],
+    ) -> Mapping[tuple[str, str, str], DnsAnswer]:
+        """Every answer by resolver, name and transport."""
+        over_tcp = {
+            (resolver, name, "TCP"): answer
+            for resolver, answers in tcp.items()
+            for name, answer in zip(self._names, answers, strict=True)
+        }
+        return {(*key, "UDP"): answer for key, answer in udp.items()} | over_tcp
+
+    @property
+    def _names(self) -> Collection[str]:
+        """The names to look up: all, or those of the chosen services."""
+        if len(self.services) == len(self._catalogue.services):
+            return self._catalogue.records
+        return [service.hostname for service in self.services]
+
+    def _ask_admin(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        """Caddy's admin API from the tailnet, where it should not answer."""
+        edges = self._edges if self._wants("caddy") else []
+        return {
+            edge.name: pool.submit(
+                probe.ask,
+                str(edge.address),
+                caddy_config.ADMIN_PORT,
+                "/config/",
+                timeout=self.timeout,
+            )
+            for edge in edges
+        }
+
+    def _ask_outside(
+        self, pool: Executor, headers: Mapping[str, str] | None
+    ) -> Mapping[str, Future[Any]]:
+        """By the public names. Not one host's part of a path: only without a host filter."""
+        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+            return {}
+        way = access.Outside(
+            resolver=str(self._catalogue.site.resolver.forward[0]),
+            tls=probe.system_tls(),
+            timeout=self.timeout,
+        )
+        return {s.name: pool.submit(access.ask, s, way, headers) for s in self._web if s.is_public}
+
+    def _ask_as_guest(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        reference = self._catalogue.site.access.service_token
+        if reference is None or not self._wants("access"):
+            return {}
+        return self._ask_outside(pool, access.token_headers(reference))
+
+    def _ask_through_caddy(
+        self, pool: Executor, seen: Mapping[str, Observation]
+    ) -> Mapping[tuple[str, str], Future[Any]]:
+        edges = [edge for edge in self._edges if edge.name in seen and self._wants("caddy")]
+        return {
+            (s.name, edge.name): pool.submit(
+                caddy.ask, edge, s, tls=self._trust(seen[edge.name]), timeout=self.timeout
+            )
+            for edge in edges
+            for s in self._web
+        }
+
+    def _trust(self, edge: Observation) -> SSLContext:
+        """Whom to trust for an edge's certificates: its Caddy's own CA, or the system's."""
+        root = caddy_config.root_of(edge.reply(caddy_config.AUTHORITY))
+        return probe.trusting(root) if root else probe.system_tls()
+
+    def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, HostError]]:
+        """What each host showed; and why the others could not be looked at."""
+        self._be_patient()
+        askers = dict.fromkeys(
+            (host.questions, *(a for c in sorted(self.checks) for a in ASKERS.get(c, ())))
+        )
+
+        def work(task: Task) -> Result:
+            one = self._catalogue.hosts[task.host.name]
+            questions = [q for asker in askers for q in asker(one, self._catalogue)]
+            return observe(task, one, self._files[one.name], questions, self.timeout)
+
+        outcome = self.session.run(work)
+        return outcome.done, outcome.errors
+
+    def _be_patient(self) -> None:
+        """A login may take as long as any other question, whatever the inventory says."""
+        for known in self.session.nornir.inventory.hosts.values():
+            for layer in (known, *known.groups, known.defaults):
+                options = layer.connection_options.get("netmiko")
+                if options and options.extras:
+                    options.extras.update(dict.fromkeys(LOGIN_OPTIONS, self.timeout))
+
+    @cached_property
+    def _rendered(self) -> tuple[str, Mapping[str, Any]]:
+        commit = read_source().label
+        rendered = self.session.run(lambda task: render_configs(task, self._catalogue, commit))
+        return commit, rendered.done
+
+    @property
+    def _files(self) -> Mapping[str, Any]:
+        return self._rendered[1]
+
+    def _plans(self, seen: Mapping[str, Observation]) -> Mapping[str, HostPlan]:
+        commit, files = self._rendered
+        return {
+            name: make_plan(name, commit, files[name], observation.state)
+            for name, observation in seen.items()
+        }
+
+
+def _heard(futures: Mapping[Any, Future[Any]]) -> dict[Any, Any]:
+    return {key: future.result() for key, future in futures.items()}

@@ -1,0 +1,143 @@
+"""Does the edge do what the catalogue says, and if not, which hop is broken?
+
+Asks everything at once, from every side, and changes nothing.
+"""
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from inventory.catalogue import Service
+from runbooks import matrix, results
+from runbooks.cli import (
+    Exit,
+    Session,
+    UsageError,
+    main,
+    open_session,
+    out,
+    parser,
+    refuse_unknown,
+    working,
+)
+from runbooks.survey import Inquiry
+from tasks.checks import access, caddy, caddy_config, config, dns, host, mesh, service, sync, tunnel
+from tasks.checks.diagnosis import diagnose, faults, verdict
+from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+
+Judge = Callable[[Survey], Iterator[Finding]]
+
+CHECKS: Mapping[str, tuple[Judge, ...]] = {
+    "service": (service.judge,),
+    "mesh": (mesh.judge,),
+    "caddy": (caddy_config.judge, caddy.judge),
+    "tunnel": (tunnel.judge,),
+    "access": (access.judge,),
+    "dns": (dns.judge,),
+    "config": (config.judge,),
+    "host": (host.judge,),
+    "sync": (sync.judge,),
+}
+STATUSES = {
+    Status.OK: Exit.OK,
+    Status.UNREACHABLE: Exit.UNREACHABLE,
+    Status.FAILED: Exit.FAILED,
+}
+EPILOG = """\
+exit status: 0 all is well, 1 something failed (with --strict also: a warning), 2 usage or
+inventory, 3 some host could not be reached and nothing worse.
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG)
+    made.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECKS",
+        help=f"only these checks, with commas between: {', '.join(CHECKS)}",
+    )
+    made.add_argument(
+        "--service", action="append", default=[], metavar="NAME", help="only this (repeatable)"
+    )
+    made.add_argument("--json", action="store_true", help="as JSON (docs/verify.schema.json)")
+    made.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML too")
+    made.add_argument("--quiet", action="store_true", help="print only what is not ok")
+    made.add_argument("--strict", action="store_true", help="a warning fails")
+    made.add_argument(
+        "--timeout",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="of each single question (default: 5)",
+    )
+    return made
+
+
+def verify(arguments: Namespace) -> int:
+    started = time.monotonic()
+    session = open_session(arguments)
+    checks, services = _chosen_checks(arguments), _chosen_services(arguments, session)
+    if arguments.timeout <= 0:
+        raise UsageError("--timeout should be more than 0 seconds")
+    with working(f"asking {len(session.hosts)} hosts about {len(services)} services"):
+        survey = Inquiry(
+            session=session, checks=checks, services=services, timeout=arguments.timeout
+        ).take()
+    findings = diagnose(judge(survey, checks))
+    if all(finding.check == "host" for finding in findings) and checks != {"host"}:
+        raise UsageError("these filters leave nothing to check")
+    worst = verdict(findings, strict=arguments.strict)
+    _tell(arguments, survey, findings, time.monotonic() - started, STATUSES[worst])
+    return STATUSES[worst]
+
+
+def _chosen_checks(arguments: Namespace) -> frozenset[str]:
+    named = [name for words in arguments.only for name in words.split(",")]
+    refuse_unknown("check", named, CHECKS)
+    return frozenset(named or CHECKS)
+
+
+def _chosen_services(arguments: Namespace, session: Session) -> tuple[Service, ...]:
+    known = session.catalogue.services
+    refuse_unknown("service", arguments.service, known)
+    return tuple(known[name] for name in arguments.service or known)
+
+
+def judge(survey: Survey, checks: Iterable[str]) -> Iterator[Finding]:
+    """Findings in the order of a path. Whether hosts can be reached is always told."""
+    for name, judges in CHECKS.items():
+        if name in checks:
+            for one in judges:
+                yield from one(survey)
+    if "host" not in checks:
+        yield from host.judge_reached(survey)
+
+
+def _tell(
+    arguments: Namespace,
+    survey: Survey,
+    findings: tuple[Finding, ...],
+    seconds: float,
+    status: Exit,
+) -> None:
+    if arguments.junit:
+        results.write_junit(arguments.junit, findings, seconds, strict=arguments.strict)
+    if arguments.json:
+        out.print(results.as_json(findings, seconds, status), markup=False)
+        return
+    if not arguments.quiet:
+        matrix.show_matrix(survey, findings)
+    matrix.show_faults(faults(findings))
+    if not arguments.quiet:
+        matrix.show_summary(findings, seconds)
+
+
+if __name__ == "__main__":
+    main(verify, flags())

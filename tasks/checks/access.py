@@ -1,0 +1,147 @@
+"""access: from outside, through Cloudflare – strangers stay out, the service token gets in."""
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from inventory.catalogue import Service
+from inventory.errors import InventoryError
+from inventory.secret import Secret, conceal
+from tasks import lookup, probe
+from tasks.checks import parts
+from tasks.checks.finding import Finding, Status
+from tasks.checks.service import expected, health_of, is_healthy
+from tasks.checks.survey import Survey
+from tasks.probe import Answer
+
+LOGIN = "cloudflareaccess.com"
+GATE = "the internet"  # the vantage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """How a name is reached from outside: a public resolver, and what to trust."""
+
+    resolver: str
+    tls: ssl.SSLContext
+    timeout: float
+
+
+def ask(service: Service, way: Outside, headers: Mapping[str, str] | None = None) -> Answer:
+    """GET the health path by the public name; `headers` carry a service token."""
+    found = lookup.ask(way.resolver, service.hostname, timeout=way.timeout)
+    if not found.addresses:
+        return Answer(status=None, error=f"{way.resolver} knows no address ({found.words})")
+    return probe.ask(
+        min(found.addresses),
+        443,
+        health_of(service).path,
+        hostname=service.hostname,
+        tls=way.tls,
+        headers=headers,
+        timeout=way.timeout,
+    )
+
+
+def token_headers(reference: str) -> Mapping[str, str]:
+    """The headers of a service token, from its JSON with client_id and client_secret.
+
+    Raises InventoryError.
+    """
+    try:
+        token = json.loads(Secret(reference).reveal())
+        identity, secret = str(token["client_id"]), str(token["client_secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InventoryError(
+            f"{reference}: should be JSON with client_id and client_secret"
+        ) from error
+    conceal(secret)
+    return {"CF-Access-Client-Id": identity, "CF-Access-Client-Secret": secret}
+
+
+def judge(survey: Survey) -> Iterator[Finding]:
+    for service in survey.web_services:
+        if service.name in survey.strangers:
+            yield _stranger(survey, service, survey.strangers[service.name])
+        if service.name in survey.guests:
+            yield _guest(survey, service, survey.guests[service.name])
+
+
+def is_denial(answer: Answer) -> bool:
+    """Access sends strangers to its login page, or says no."""
+    sent_away = answer.status in (302, 303, 307) and LOGIN in answer.location
+    return sent_away or answer.status in (401, 403)
+
+
+def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
+    """An `open` service admits strangers; a protected one that does so is an alarm."""
+    if service.access == "open":
+        return _through(survey, service, answer, who="a stranger")
+    denied = is_denial(answer)
+    entered = not denied and answer.status is not None
+    seen = f"A STRANGER GETS IN: {answer.words}" if entered else _denial_words(answer)
+    return Finding(
+        check="access",
+        subject=f"a stranger at {service.hostname}",
+        vantage=GATE,
+        status=Status.OK if denied else Status.FAILED,
+        seen=seen,
+        expected="denied by Access",
+        seconds=answer.seconds,
+        service=service.name,
+        hop="access" if entered else "cloudflare",
+        todo=_access_todo(service) if entered else "does the public name lead to Cloudflare?",
+    )
+
+
+def _guest(survey: Survey, service: Service, answer: Answer) -> Finding:
+    if is_denial(answer):
+        return Finding(
+            check="access",
+            subject=f"the service token at {service.hostname}",
+            vantage=GATE,
+            status=Status.FAILED,
+            seen=_denial_words(answer),
+            expected=f"admitted: {expected(service)}",
+            seconds=answer.seconds,
+            service=service.name,
+            hop="access",
+            todo="Zero Trust > Access: does the policy of this name include the service token?",
+        )
+    return _through(survey, service, answer, who="the service token")
+
+
+def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> Finding:
+    """Somebody who may enter: all hops behind Access on whichever replica was picked."""
+    edges = [edge.name for edge in survey.catalogue.edges]
+    behind = [
+        *(part(edge) for edge in edges for part in (parts.tunnel, parts.ingress, parts.caddy)),
+        *(parts.host(edge) for edge in edges),
+        *(parts.route(service.name, edge) for edge in edges),
+        *(parts.placement(service.name, h, e) for h in service.placements for e in edges),
+    ]
+    return Finding(
+        check="access",
+        subject=f"{who} at {service.hostname}",
+        vantage=GATE,
+        status=Status.OK if is_healthy(service, answer) else Status.FAILED,
+        seen=answer.words,
+        expected=expected(service),
+        seconds=answer.seconds,
+        service=service.name,
+        hop="tunnel",
+        todo="on each edge: journalctl -u cloudflared -n 50",
+        needs=tuple(behind),
+    )
+
+
+def _denial_words(answer: Answer) -> str:
+    return "denied, sent to the login page" if LOGIN in answer.location else answer.words
+
+
+def _access_todo(service: Service) -> str:
+    return (
+        f"NOW: Zero Trust > Access > Applications: {service.hostname} has no policy; until "
+        "then take it off the tunnel (access: tailnet in services.yaml, deploy)"
+    )

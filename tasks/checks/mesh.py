@@ -1,0 +1,110 @@
+"""mesh: is every host on the tailnet, and how does it reach each other one?"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from inventory.catalogue import Catalogue, Host
+from tasks.checks import parts
+from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+from tasks.observe import Question, Reply
+
+STATUS = "tailscale status"
+KEY_NOTICE = timedelta(days=14)  # a key that ends cuts the host off; renewing needs a login
+PONG = re.compile(r"^pong from .* via (?P<via>\S+) in (?P<time>\S+)$", re.MULTILINE)
+PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
+
+
+def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
+    yield Question(name=STATUS, words=("bounded", "tailscale", "status", "--json"))
+    for peer in catalogue.hosts.values():
+        if peer.name != host.name:
+            yield Question(name=f"reach {peer.name}", words=("reach", str(peer.address)))
+
+
+def judge(survey: Survey) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    for host in (host for host in survey.hosts if host.name in survey.seen):
+        yield _membership(host.name, survey.reply(host.name, STATUS), now)
+        for peer in survey.catalogue.hosts.values():
+            if peer.name != host.name:
+                yield _pair(host.name, peer, survey.reply(host.name, f"reach {peer.name}"))
+
+
+def _membership(host: str, reply: Reply, now: datetime) -> Finding:
+    status, seen = membership(reply, now)
+    return Finding(
+        check="mesh",
+        subject=f"{host} on the tailnet",
+        vantage=host,
+        status=status,
+        seen=seen,
+        expected="running, no warnings, its key valid",
+        host=host,
+        hop=f"mesh {host}",
+        todo=f"on {host}: tailscale status; a key is renewed in the admin console",
+        needs=(parts.host(host),),
+    )
+
+
+def membership(reply: Reply, now: datetime) -> tuple[Status, str]:
+    """What `tailscale status --json` says of the host itself."""
+    if reply.is_missing:
+        return Status.SKIPPED, f"{reply.text}; routes by plain ping only"
+    try:
+        told: Mapping[str, Any] = json.loads(reply.text)
+        me, state = told["Self"], told["BackendState"]
+    except (ValueError, KeyError, TypeError):
+        return Status.FAILED, f"tailscale status: {reply.text[:60] or 'no answer'}"
+    if state != "Running":
+        return Status.FAILED, f"tailscale is {state}"
+    if me.get("Expired"):
+        return Status.FAILED, "its key has expired"
+    left = key_left(me.get("KeyExpiry"), now)
+    if left is not None and left < KEY_NOTICE:
+        return Status.WARN, f"its key ends in {left.days} days"
+    if warnings := told.get("Health"):
+        return Status.WARN, "; ".join(map(str, warnings))
+    return Status.OK, "running"
+
+
+def key_left(expiry: object, now: datetime) -> timedelta | None:
+    """None for a key that never ends."""
+    if not isinstance(expiry, str) or expiry.startswith("0001"):
+        return None
+    # Go writes nanoseconds, which Python before 3.11 could not read; ours can.
+    return datetime.fromisoformat(expiry) - now
+
+
+def _pair(host: str, peer: Host, reply: Reply) -> Finding:
+    status, seen = route(reply)
+    return Finding(
+        check="mesh",
+        subject=f"{host} to {peer.name}",
+        vantage=host,
+        status=status,
+        seen=seen,
+        expected="a direct answer",
+        host=host,
+        hop=f"mesh {host} to {peer.name}",
+        todo=f"on {host}: tailscale ping {peer.address}; UDP 41641 open on both sides?",
+        part=parts.mesh(host, peer.name),
+        needs=(parts.host(host), parts.host(peer.name)),
+    )
+
+
+def route(reply: Reply) -> tuple[Status, str]:
+    """How a peer was reached: `tailscale ping` tells the way, a plain ping only the time."""
+    if pongs := list(PONG.finditer(reply.text)):
+        pong = pongs[-1]
+        if pong["via"].startswith("DERP"):
+            return Status.WARN, f"relayed by {pong['via']} in {pong['time']}"
+        return Status.OK, f"direct in {pong['time']}"
+    if reply.ok and (plain := PLAIN.search(reply.text)):
+        return Status.OK, f"reached in {plain['time']} (plain ping)"
+    if reply.is_missing:
+        return Status.SKIPPED, reply.text
+    return Status.FAILED, "no answer"

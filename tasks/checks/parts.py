@@ -1,0 +1,44 @@
+"""The names of the edge's parts, by which findings say what they rely on.
+
+A path is made of them, in this order: service, mesh, caddy, tunnel, access, dns.
+"""
+
+
+def host(name: str) -> str:
+    return f"host {name}"
+
+
+def mesh(here: str, there: str) -> str:
+    return f"mesh {here} to {there}"
+
+
+def placement(service: str, on: str, seen_from: str) -> str:
+    return f"service {service}@{on} from {seen_from}"
+
+
+def caddy(edge: str) -> str:
+    return f"caddy {edge}"
+
+
+def order(service: str, edge: str) -> str:
+    return f"order of {service} on {edge}"
+
+
+def view(edge: str, service: str, on: str) -> str:
+    return f"{edge}'s view of {service}@{on}"
+
+
+def route(service: str, edge: str) -> str:
+    return f"route {service} through {edge}"
+
+
+def tunnel(edge: str) -> str:
+    return f"tunnel {edge}"
+
+
+def ingress(edge: str) -> str:
+    return f"ingress {edge}"
+
+
+def resolver(name: str) -> str:
+    return f"dns {name}"

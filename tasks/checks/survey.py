@@ -1,0 +1,61 @@
+"""Survey: everything that one verify asked and heard, for pure checks to judge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from inventory.catalogue import Catalogue, Host, Service
+from tasks.lookup import DnsAnswer
+from tasks.observe import Observation, Reply
+from tasks.plan import HostPlan
+from tasks.probe import Answer
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What was asked for (`hosts`, `services`) and what was heard from `here`.
+
+    A pair is (service, host). `direct` and `routes` were asked from the control node,
+    `strangers` and `guests` (with the service token) through Cloudflare. `lost` tells why
+    a host could not be looked at; `refused` are those of them that did answer.
+    """
+
+    catalogue: Catalogue
+    here: str
+    hosts: tuple[Host, ...]
+    services: tuple[Service, ...]
+    timeout: float = 5.0
+    seen: Mapping[str, Observation] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
+    plans: Mapping[str, HostPlan] = field(default_factory=dict)
+    direct: Mapping[Pair, Answer] = field(default_factory=dict)
+    routes: Mapping[Pair, Answer] = field(default_factory=dict)
+    admin: Mapping[str, Answer] = field(default_factory=dict)
+    strangers: Mapping[str, Answer] = field(default_factory=dict)
+    guests: Mapping[str, Answer] = field(default_factory=dict)
+    records: Mapping[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
+
+    @cached_property
+    def web_services(self) -> tuple[Service, ...]:
+        return tuple(service for service in self.services if service.kind == "http")
+
+    @property
+    def edges(self) -> tuple[Host, ...]:
+        """The selected edges that could be looked at."""
+        return tuple(h for h in self.hosts if h.is_edge and h.name in self.seen)
+
+    def reply(self, host: str, question: str) -> Reply:
+        return self.seen[host].reply(question)
+
+    def unit_state(self, host: str, unit: str) -> str | None:
+        """systemd's word for a unit (`active`, `inactive`, `failed`); None where not asked."""
+        if host not in self.seen:
+            return None
+        for block in self.reply(host, "units").text.split("\n\n"):
+            told = dict(line.partition("=")[::2] for line in block.splitlines())
+            if told.get("Id") == f"{unit}.service":
+                return told.get("ActiveState")
+        return None

@@ -1,0 +1,144 @@
+"""tunnel: each replica connected, and the same rules on all of them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import yaml
+
+from inventory.catalogue import Catalogue, Host
+from tasks.checks import parts
+from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+from tasks.observe import Question
+
+READY = "cloudflared ready"
+CONNECTIONS = 4  # what one replica keeps to Cloudflare
+
+Rules = Sequence[tuple[str, str]]  # hostname (empty: any) and service
+
+
+def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
+    if host.is_edge and catalogue.public_services:
+        url = f"http://127.0.0.1:{catalogue.site.tunnel.metrics_port}/ready"
+        yield Question(name=READY, words=("get", url, "", ""))
+
+
+def judge(survey: Survey) -> Iterator[Finding]:
+    if not survey.catalogue.public_services:
+        return
+    for edge in survey.edges:
+        yield _ready(survey, edge.name)
+        if edge.name in survey.plans:
+            yield from _ingress(survey, edge)
+
+
+def _ready(survey: Survey, edge: str) -> Finding:
+    reply, unit = survey.reply(edge, READY), survey.unit_state(edge, "cloudflared")
+    count = connections(reply.text)
+    seen = f"{count} connections" if reply.ok else "no answer from its /ready"
+    if unit not in ("active", None):
+        seen = f"unit cloudflared is {unit}"
+    if reply.is_missing:
+        seen = reply.text
+    return Finding(
+        check="tunnel",
+        subject=f"replica on {edge}",
+        vantage=edge,
+        status=_readiness(reply.is_missing, count if unit in ("active", None) else 0),
+        seen=seen,
+        expected=f"{CONNECTIONS} connections",
+        host=edge,
+        hop=f"tunnel {edge}",
+        todo=f"on {edge}: systemctl status cloudflared; journalctl -u cloudflared -n 50",
+        part=parts.tunnel(edge),
+        needs=(parts.host(edge),),
+    )
+
+
+def _readiness(unknown: bool, count: int) -> Status:
+    if unknown:
+        return Status.SKIPPED
+    if count == 0:
+        return Status.FAILED
+    return Status.OK if count >= CONNECTIONS else Status.WARN
+
+
+def connections(text: str) -> int:
+    """`readyConnections` of cloudflared's /ready, as `get` of observe.sh printed it."""
+    try:
+        return int(json.loads(text.partition("\n")[2])["readyConnections"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _ingress(survey: Survey, edge: Host) -> Iterator[Finding]:
+    """The rules on the host against the catalogue's: equal there, they are equal on all."""
+    catalogue = survey.catalogue
+    live = survey.seen[edge.name].state.files.get(edge.paths.cloudflared)
+    config = _read(live.text if live else None)
+    wrong = list(_contradictions(catalogue, config))
+    yield Finding(
+        check="tunnel",
+        subject=f"ingress on {edge.name}",
+        vantage=edge.name,
+        status=Status.FAILED if wrong else Status.OK,
+        seen="; ".join(wrong[:3]) or "every public name leads to the local Caddy",
+        expected=f"every public name leads to {_caddy(catalogue)}, on all replicas",
+        host=edge.name,
+        hop=f"tunnel {edge.name}",
+        todo="python runbooks/deploy.py shows the difference, --apply mends it",
+        part=parts.ingress(edge.name),
+        needs=(parts.host(edge.name),),
+    )
+
+
+def _read(text: str | None) -> dict[str, Any]:
+    try:
+        told = yaml.safe_load(text or "")
+    except yaml.YAMLError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _contradictions(catalogue: Catalogue, config: dict[str, Any]) -> Iterator[str]:
+    """What in one replica's config is not as the catalogue wants it."""
+    if not config:
+        yield "no readable config"
+        return
+    if str(config.get("tunnel")) != catalogue.site.tunnel.id:
+        yield f"tunnel {config.get('tunnel')}"
+    rules = rules_of(config)
+    names = {service.hostname for service in catalogue.public_services}
+    for name in sorted(names):
+        target = first_match(rules, name)
+        if target != _caddy(catalogue):
+            yield f"{name} leads to {target or 'nothing'}"
+    for name in sorted({name for name, _ in rules if name} - names):
+        yield f"{name} has a rule, but is not public"
+    if not rules or rules[-1][0]:
+        yield "no rule for all other names"
+
+
+def _caddy(catalogue: Catalogue) -> str:
+    return f"http://127.0.0.1:{catalogue.site.tunnel.caddy_port}"
+
+
+def rules_of(config: dict[str, Any]) -> Rules:
+    ingress = config.get("ingress")
+    entries = [rule for rule in ingress if isinstance(rule, dict)] if ingress else []
+    # A rule for one path only does not lead the whole name.
+    return [
+        (str(rule.get("hostname", "")), str(rule.get("service", "")))
+        for rule in entries
+        if "path" not in rule
+    ]
+
+
+def first_match(rules: Rules, name: str) -> str | None:
+    """Where the first rule for `name` leads, as cloudflared picks it."""
+    for pattern, target in rules:
+        if not pattern or fnmatchcase(name, pattern):
+            return target
+    return None

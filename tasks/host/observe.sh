@@ -1,0 +1,116 @@
+# shellcheck shell=sh
+#
+# One look at a host: many small questions at once, their answers in labelled sections.
+#
+# POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/observe.py
+# puts assignments in front and one `job NAME COMMAND…` a question behind, then `report`.
+# Nothing is changed. A tool that the host lacks is an answer too (exit status 127).
+#
+# Printed:  clock SECONDS        the host's own time, before the first question
+#           @ STATUS NAME        one question's exit status and name,
+#            LINE…               and its output, each line behind a space
+#           clock SECONDS        after the last answer
+
+# shellcheck disable=SC2154  # limit is assigned in front
+
+set -u
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+clock() { printf 'clock %s\n' "$(date +%s.%N)"; }
+
+clock
+# In memory where there is /run: a full disk must not stop the one who looks for it.
+work=$(mktemp -d /run/twinedge-look.XXXXXX 2>/dev/null || mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+count=0
+
+job() { # NAME COMMAND…: asked in the background
+    count=$((count + 1))
+    printf '%s\n' "$1" > "$work/$count.name"
+    shift
+    { "$@" > "$work/$count.out" 2>&1; echo $? > "$work/$count.status"; } </dev/null &
+}
+report() {
+    wait
+    n=0
+    while [ "$n" -lt "$count" ]; do
+        n=$((n + 1))
+        status=1
+        read -r status 2>/dev/null < "$work/$n.status"
+        read -r name < "$work/$n.name"
+        printf '@ %s %s\n' "$status" "$name"
+        echo >> "$work/$n.out"  # the last line may have no end
+        sed 's/^/ /' "$work/$n.out"
+    done
+    clock
+}
+
+has() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed"; return 127; }; }
+bounded() { has "$1" && timeout -k 1 "$limit" "$@"; }
+
+# An answer over HTTP: "CODE SECONDS yes|no" (is WANTED in the body?), then the body's
+# start, unless WANTED was found.
+get() { # URL HOST WANTED
+    has curl || return
+    body=$work/body.$count
+    told=$(curl -s -m "$limit" -o "$body" -w '%{http_code} %{time_total}' \
+        ${2:+-H "Host: $2"} "$1")
+    status=$?
+    if [ -n "$3" ] && grep -qF -- "$3" "$body" 2>/dev/null; then
+        echo "$told yes"
+    else
+        echo "$told no"
+        head -c 200 "$body" 2>/dev/null | tr '\000\n\r' '   '
+    fi
+    return $status
+}
+fetch() { has curl && curl -s -f -m "$limit" "$1"; } # URL
+
+# Over the mesh: tailscale's own ping where there is one, which tells the route. The
+# first answers may be relayed while a direct way is still being found.
+reach() { # ADDRESS
+    if command -v tailscale >/dev/null 2>&1; then
+        bounded tailscale ping -c 3 --timeout 2s "$1"
+    else
+        bounded ping -n -c 1 -W "$limit" "$1"
+    fi
+}
+listeners() {
+    if command -v ss >/dev/null 2>&1; then ss -H -l -t -n
+    elif command -v netstat >/dev/null 2>&1; then netstat -l -t -n | sed 1,2d
+    else has ss; fi
+}
+units() { # UNIT…
+    has systemctl && systemctl show --property=Id,LoadState,ActiveState "$@"
+}
+watches() { # UNIT: "USED LIMIT", the inotify watches of its main process
+    pid=$(systemctl show --property=MainPID --value "$1") || return
+    used=$(cat "/proc/$pid/fdinfo"/* 2>/dev/null | grep -c '^inotify')
+    echo "$used $(cat /proc/sys/fs/inotify/max_user_watches)"
+}
+disks() { # PATH…: only those that exist
+    for path; do
+        shift
+        if [ -e "$path" ]; then set -- "$@" "$path"; fi
+    done
+    bounded df -P "$@"
+}
+aged() { # FILE: its age in seconds by the host's clock, and its text
+    written=$(stat -c %Y "$1") || return
+    echo "age $(($(date +%s) - written))"
+    cat "$1"
+}
+# "quiet|busy COUNT DIGEST" of a tree: path, mode and content of every file. Busy when
+# something in it changed within the last minute.
+tree() { # DIRECTORY, then find's words for what is left out
+    cd "$1" || return
+    shift
+    lately=$(find . "$@" -mmin -1 -print 2>/dev/null | head -n 1)
+    if [ -n "$lately" ]; then printf 'busy '; else printf 'quiet '; fi
+    find . "$@" -type f -print | wc -l | tr -d ' \n'
+    find . "$@" -type f -exec stat -c '%a %n' {} + -exec sha256sum {} + | sort | sha256sum |
+        sed 's/^/ /; s/ *-$//'
+}

@@ -1,0 +1,30 @@
+# shellcheck shell=sh disable=SC2154  # $ports is assigned in front
+#
+# Reload Caddy without losing a request. A reload drops every connection that has been
+# accepted and has not sent its request yet (measured: 5 of each 100 a second), so new
+# connections are held back for a moment: their SYN is dropped, and sent again by the
+# client's kernel 1 s later. The hold lives in the kernel and ends by itself, also when
+# this script does not. Without nft(8) the reload is a plain one.
+
+drain=0.5 # seconds: two round trips of a slow client, from SYN to request
+hold=3s   # the longest that the hold may last
+
+if systemctl -q is-active caddy && command -v nft >/dev/null 2>&1; then
+    nft -f - <<END
+table inet twinedge_hold {
+    set ports { type inet_service; flags timeout; }
+    chain input {
+        type filter hook input priority -10; policy accept;
+        tcp dport @ports tcp flags & (fin | syn | rst | ack) == syn drop
+    }
+}
+flush set inet twinedge_hold ports
+add element inet twinedge_hold ports { $(for port in $ports; do printf '%s timeout %s, ' "$port" "$hold"; done) }
+END
+    sleep "$drain"
+    systemctl reload caddy
+    status=$?
+    nft delete table inet twinedge_hold 2>/dev/null
+    exit $status
+fi
+systemctl reload-or-restart caddy

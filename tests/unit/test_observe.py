@@ -1,0 +1,97 @@
+"""One look at a host: the script in real shells, and what is read from its output."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inventory.load import load_catalogue
+from tasks.checks.sync import left_out
+from tasks.observe import Observation, Question, parse, script
+from tests.site import Site
+
+SHELLS = [["sh"], ["busybox", "sh"]]
+
+
+def look(site: Site, shell: list[str], *questions: Question) -> Observation:
+    """What this machine itself answers; nothing is asked over a network."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"no {shell[0]} on this machine")
+    site.change("defaults", "data.paths", {"state": f"{site.folder}/state"})
+    host = load_catalogue(site.config).hosts["vps1"]
+    text = script(host, [], questions, 1.0)
+    done = subprocess.run(shell, input=text, text=True, capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return parse(done.stdout, [], sent=0.0, received=0.0)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_every_question_is_answered_with_its_status_and_lines(
+    site: Site, shell: list[str], tmp_path: Path
+):
+    file = tmp_path / "no-final-newline"
+    file.write_text("@ 0 not a header\n\nlast", encoding="utf-8")
+    seen = look(
+        site,
+        shell,
+        Question(name="a file's text", words=("cat", str(file))),
+        Question(name="nothing", words=("cat", str(tmp_path / "absent"))),
+        Question(name="tool", words=("bounded", "no-such-tool")),
+        Question(name="hung", words=("bounded", "sleep", "20")),
+    )
+    assert seen.reply("a file's text").text == "@ 0 not a header\n\nlast"
+    assert seen.reply("nothing").status == 1
+    assert seen.reply("tool").is_missing
+    assert seen.reply("tool").text == "no-such-tool is not installed"
+    assert seen.reply("hung").status in (124, 143)
+    assert seen.state.current is None
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_a_look_leaves_nothing_behind(site: Site, shell: list[str]):
+    before = set(Path("/run").glob("twinedge-look.*")) | set(Path("/tmp").glob("tmp.*"))
+    look(site, shell, Question(name="true", words=("true",)))
+    after = set(Path("/run").glob("twinedge-look.*")) | set(Path("/tmp").glob("tmp.*"))
+    assert after <= before
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_two_trees_have_one_digest_when_all_that_counts_is_alike(
+    site: Site, shell: list[str], tmp_path: Path
+):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for tree in (one, other):
+        (tree / "logs").mkdir(parents=True)
+        (tree / "a b'c").write_text("text")
+    (one / "live.db").write_text("left out")
+    (other / "logs" / "today").write_text("left out too")
+    words = left_out(("*.db", "logs/"))
+
+    def trees() -> list[str]:
+        seen = look(
+            site,
+            shell,
+            *(Question(name=t.name, words=("tree", str(t), *words)) for t in (one, other)),
+        )
+        return [seen.reply(tree.name).text for tree in (one, other)]
+
+    first = trees()
+    assert first[0] == first[1]
+    assert first[0].startswith("busy 1 ")
+    (other / "a b'c").chmod(0o600)
+    assert trees()[0] != trees()[1]
+
+
+def test_the_clock_is_known_as_well_as_the_round_trip_leaves_it_open():
+    text = "clock 1000.25\n@ 0 look\n now 1000\n\nclock 1001.00\n"
+    assert parse(text, [], sent=1000.0, received=1001.1).clock_ahead == pytest.approx((-0.1, 0.25))
+    coarse = text.replace("1000.25", "1000.%N").replace("1001.00", "1001.%N")
+    assert parse(coarse, [], sent=1000.0, received=1001.1).clock_ahead == pytest.approx((-0.1, 1.0))
+
+
+def test_hostile_words_reach_the_shell_as_they_are(site: Site, tmp_path: Path):
+    hostile = "$(touch pwned) `x` ' \" ; & \\"
+    seen = look(site, ["sh"], Question(name=hostile, words=("echo", hostile)))
+    assert seen.reply(hostile).text == hostile
+    assert not (tmp_path / "pwned").exists()
