@@ -26,6 +26,7 @@ from inventory.catalogue import Catalogue, Service
 from inventory.load import load_catalogue
 from lab.api import Lab
 from lab.topology import SITE
+from tasks.drill.faults import make_fault
 from tasks.drill.ledger import Moments, read_ledger
 from tasks.drill.outage import outages
 
@@ -106,8 +107,9 @@ def _measure(lab: Lab, catalogue: Catalogue, cell: Cell, asked: Namespace) -> di
         rows = read_ledger(ledger)
     finally:
         ledger.unlink(missing_ok=True)
-    broken = frozenset({service.placements[0]})
-    found = outages(rows, moments, lambda _: broken, service.limits)
+    kind = "edge" if cell.fault in WHOLE_HOST else "stop"  # who is broken, not how
+    fault = make_fault(kind, catalogue, service, service.placements[0])
+    found = outages(rows, moments, fault.broken_for, service.limits)
     result = {**asdict(cell), "moments": asdict(moments), "vantages": [asdict(o) for o in found]}
     result["twice"] = _executed_twice(lab, service, run)
     print(json.dumps(result), file=sys.stderr)

@@ -15,8 +15,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from inventory.catalogue import Catalogue, Service
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
 from runbooks.readiness import readiness
-from runbooks.ready import Plan, examine, make_plan
-from runbooks.rehearsal import NotUndone, Rehearsal
+from runbooks.ready import Plan, examine, make_plan, prove_undone, settle
+from runbooks.rehearsal import Rehearsal
 from runbooks.show_drill import (
     say_event,
     show_not_undone,
@@ -27,6 +27,7 @@ from runbooks.show_drill import (
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report
+from tasks.drill.restore import NotUndone
 from tasks.drill.result import DrillResult
 
 REPORTS = Path("reports")
@@ -80,16 +81,17 @@ def flags() -> ArgumentParser:
 
 def failover(arguments: Namespace) -> int:
     refuse_usage(arguments)
+    out.stderr = arguments.json  # standard output is the JSON's alone
     session = open_session(arguments)
     arguments.all |= arguments.check and not arguments.service
     services = chosen(session.catalogue, arguments)
     if arguments.check:
         return check(session, services)
-    results = []
+    results: list[DrillResult] = []
     for service in services:
         plan = make_plan(session, service, arguments)
         with working(f"looking at {service.name}"):
-            objections = examine(session, plan)
+            objections = settle(session, plan) if results else examine(session, plan)
         show_plan(plan, objections)
         if objections:
             return Exit.FAILED
@@ -151,6 +153,7 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
         say=say_event,
     )
     result = rehearsal.perform()
+    prove_undone(session, plan)
     path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report(result), encoding="utf-8")

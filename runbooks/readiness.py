@@ -36,10 +36,15 @@ def readiness(session: Session, services: Sequence[Service]) -> list[Readiness]:
         session=session, checks=CHECKS, services=tuple(services), timeout=TIMEOUT
     ).take()
     found = [*diagnose(judge(survey, CHECKS)), *_unchecked(survey, services)]
-    return [
-        Readiness(service=s, breaks=tuple(f for f in found if _breaks(f, s, survey.edges)))
-        for s in services
-    ]
+    return [Readiness(service=s, breaks=_broken(found, s, survey.edges)) for s in services]
+
+
+def _broken(
+    found: Sequence[Finding], service: Service, edges: Sequence[Host]
+) -> tuple[Finding, ...]:
+    """What speaks against the failover of `service`; seen from two sides, it is told once."""
+    against = [finding for finding in found if _breaks(finding, service, edges)]
+    return tuple({(f.subject, f.seen): f for f in against}.values())
 
 
 def _breaks(finding: Finding, service: Service, edges: Sequence[Host]) -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from runbooks.begin import new_run
 from runbooks.cli import Session, UsageError
 from tasks import probe
 from tasks.drill import preflight, restore
-from tasks.drill.faults import Fault, hosts_for, make_fault, needs
+from tasks.drill.faults import BY_NAME, Fault, hosts_for, make_fault, needs
 from tasks.drill.load import Load, Question
 from tasks.drill.preflight import Objection
-from tasks.drill.vantage import BY_NAME, vantages
+from tasks.drill.vantage import vantages
 from tasks.release import Run
 
+SETTLE = 45.0  # seconds until Caddy has gone back: two checks, 10 s apart, and some
 GRACE = 30.0  # seconds after the hold, by which the controller has restored if it lives
 
 
@@ -115,8 +117,31 @@ def is_here(host: Host) -> bool:
     return True
 
 
+def settle(session: Session, plan: Plan) -> list[Objection]:
+    """`examine`, once the drill before this one has had the time to be over."""
+    deadline = time.monotonic() + SETTLE
+    while (objections := examine(session, plan)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return objections
+
+
+def prove_undone(session: Session, plan: Plan) -> None:
+    """Every edge finds the host healthy again, and nothing is armed. Raises NotUndone."""
+    host = session.catalogue.hosts[plan.fault.host]
+    deadline = time.monotonic() + SETTLE
+    while objections := _look(session, plan):
+        if time.monotonic() > deadline:
+            raise restore.NotUndone(host, plan.fault, "\n".join(map(str, objections)))
+        time.sleep(1)
+
+
 def examine(session: Session, plan: Plan) -> list[Objection]:
     """Everything that speaks against the drill now. Reads only."""
+    return [*_look(session, plan), *_unsteady(session.catalogue, plan.service)]
+
+
+def _look(session: Session, plan: Plan) -> list[Objection]:
+    """What the hosts themselves have against it, and how they find the placements."""
     catalogue, service = session.catalogue, plan.service
     urls = preflight.placement_urls(catalogue, service)
     names = {edge.name for edge in catalogue.edges} | {plan.fault.host}
@@ -137,7 +162,7 @@ def examine(session: Session, plan: Plan) -> list[Objection]:
             found += preflight.object_to_replies(
                 service, catalogue.hosts[name], list(urls), replies
             )
-    return [*found, *_unsteady(catalogue, service)]
+    return found
 
 
 def _unsteady(catalogue: Catalogue, service: Service) -> Iterator[Objection]:

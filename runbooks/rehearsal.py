@@ -30,10 +30,6 @@ LOOK_EVERY = 0.1  # seconds between two looks at the ledger
 SLACK = 15.0  # seconds that a host's own restore may take after its timer fired
 
 
-class NotUndone(HostError):
-    """The fault may still be there, and nobody could prove that it is not."""
-
-
 @dataclass(kw_only=True)
 class Rehearsal:
     """`hold` is how long the fault lasts, in seconds; `run.window` when it ends by itself."""
@@ -98,7 +94,6 @@ class Rehearsal:
                 self._restore()
             raise
         with uninterrupted():
-            self.say("restoring")
             self._restore()
         return fault_at, self.load.now
 
@@ -121,23 +116,20 @@ class Rehearsal:
         while True:
             try:
                 self._on_host(lambda task: restore.restore(task, self.host, self.run))
+                self.say("restored")
                 return
             except HostError as error:
                 if time.monotonic() > deadline:
-                    raise NotUndone(self.not_undone(error)) from error
+                    raise restore.NotUndone(self.host, self.fault, str(error)) from error
                 self.say(f"{error}; trying again, and its own timer is armed")
                 time.sleep(1)
-
-    def not_undone(self, reason: object) -> str:
-        return (
-            f"THE FAULT IS NOT UNDONE: {self.fault.words}\n{reason}\n"
-            f"undo it by hand:  {restore.by_hand(self.host)}"
-        )
 
     def _watch_return(self, since: float) -> None:
         patience = GIVE_UP * (self.service.limits.failback or self.hold)
         while (lasted := self.load.now - since) < patience:
-            if not self._affected or self._answers(since, broken=True):
+            if not self._affected:
+                break
+            if self._answers(since, broken=True):
                 self.say(f"the primary answers again, {lasted:.1f} s after the restore")
                 break
             time.sleep(LOOK_EVERY)

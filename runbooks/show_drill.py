@@ -11,9 +11,9 @@ from inventory.catalogue import Budget
 from runbooks.cli import err, out, tell
 from runbooks.readiness import Readiness
 from runbooks.ready import Plan
-from runbooks.rehearsal import NotUndone
 from tasks.drill.outage import Verdict
 from tasks.drill.preflight import Objection
+from tasks.drill.restore import NotUndone
 from tasks.drill.result import DrillResult
 
 
@@ -82,15 +82,14 @@ def _cell(verdict: Verdict | None) -> Text:
 def show_readiness(found: Sequence[Readiness]) -> None:
     """A line for each service, and below it what would keep it from failing over."""
     for each in found:
-        if each.is_ready:
-            chain = " → ".join(each.service.placements)
-            tell(each.service.name, f"would fail over: {chain}", style="green")
-        else:
-            tell(each.service.name, "would NOT fail over as promised", style="red")
+        verdict = (
+            "from " + " to ".join(each.service.placements) if each.is_ready else "NOT as promised"
+        )
+        style = "green" if each.is_ready else "red"
+        out.print(f"{each.service.name}: would fail over {verdict}", style=style)
         for finding in each.breaks:
             tell("", f"{finding.subject}: {finding.seen}, expected {finding.expected}")
-            if finding.todo:
-                tell("", f"→ {finding.todo}")
+            tell("", f"→ {finding.todo}" if finding.todo else "")
 
 
 def show_not_undone(error: NotUndone) -> None:

@@ -4,10 +4,12 @@ Every undo may run twice, and on a host where the fault never happened.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inventory.catalogue import Catalogue, Host, Manager, Service
 from tasks.quote import shell as word
+
+BY_NAME, CLOUDFLARE = ANY_EDGE = ("name", "cloudflare")  # vantages that lead to any edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +17,9 @@ class Fault:
     """One fault on one host, as lines of POSIX sh run as root.
 
     `healthy` succeeds once `undo` has worked. `broken` are the hosts that no longer serve;
-    where the hosts are only `apart`, each still serves itself. `blind` are the vantages
-    that the fault takes away together with what they would show.
+    where the hosts are only `apart`, each still serves itself, and where they are `alike`,
+    whoever asks by name takes any. `blind` are the vantages that the fault takes away
+    together with what they would show.
     """
 
     kind: str
@@ -27,6 +30,7 @@ class Fault:
     healthy: tuple[str, ...]
     broken: frozenset[str]
     apart: bool = False
+    alike: bool = False
     blind: frozenset[str] = frozenset()
 
     def title(self, service: str) -> str:
@@ -35,9 +39,9 @@ class Fault:
 
     def broken_for(self, vantage: str) -> frozenset[str]:
         """The hosts that no longer answer this vantage; a Caddy bears the name of its host."""
-        if not self.apart:
-            return self.broken
-        return self.broken - {vantage} if vantage in self.broken else frozenset()
+        if vantage in ANY_EDGE and (self.apart or self.alike):
+            return frozenset()
+        return self.broken - {vantage} if self.apart else self.broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +193,10 @@ KINDS = (*SERVICE_KINDS, *HOST_FAULTS)
 def make_fault(kind: str, catalogue: Catalogue, service: Service, host: str) -> Fault:
     """The fault of that kind on `host`; `service` is what a service fault breaks."""
     if kind in HOST_FAULTS:
-        return HOST_FAULTS[kind](catalogue, host)
-    return service_fault(kind, catalogue, service, host)
+        fault = HOST_FAULTS[kind](catalogue, host)
+    else:
+        fault = service_fault(kind, catalogue, service, host)
+    return replace(fault, alike=service.primary is None)
 
 
 def hosts_for(kind: str, catalogue: Catalogue, service: Service) -> list[str]:

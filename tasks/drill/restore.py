@@ -36,6 +36,16 @@ class NotRestored(shell.HostError):
     """The host says that the fault is still there."""
 
 
+class NotUndone(shell.HostError):
+    """The fault may still be there, and nobody could prove that it is not."""
+
+    def __init__(self, host: Host, fault: Fault, reason: str) -> None:
+        super().__init__(
+            f"THE FAULT IS NOT UNDONE: {fault.words}\n{host.name}: {reason}\n"
+            f"undo it by hand:  {by_hand(host)}"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """What a placement answered to a host that asked it."""

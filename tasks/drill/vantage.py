@@ -16,9 +16,9 @@ from inventory.catalogue import Catalogue, Service
 from inventory.errors import InventoryError
 from inventory.secret import Secret
 from tasks.drill.exchange import Connection
+from tasks.drill.faults import BY_NAME, CLOUDFLARE
 from tasks.probe import blind_tls
 
-BY_NAME, CLOUDFLARE = "name", "cloudflare"
 ANSWER_SECONDS = 1.0  # for a resolver; a resolver that is alive takes milliseconds
 NEXT_ADDRESS = 1.0  # seconds until the next of several addresses is tried
 
