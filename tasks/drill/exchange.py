@@ -64,8 +64,10 @@ class Connection:
         await self.writer.drain()
         try:
             reply = await self._read(request.method)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-            raise BadAnswer(f"the answer broke off ({type(error).__name__})") from error
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise BadAnswer("the answer broke off") from error
+        except (ValueError, IndexError) as error:
+            raise BadAnswer("the answer is not HTTP") from error
         self.reusable = reply.headers.get("connection", "").lower() != "close"
         return reply
 

@@ -57,10 +57,10 @@ inject_drill() { # inject() holds the fault's commands
     durable "$drill/armed"
     arm_drill || { disarm_drill; rm -f "$drill/armed"; give_up "cannot arm the restore"; }
     say "armed $window"
-    if said=$(inject 2>&1); then say "injected $(date +%s.%N)"
+    if refusal=$(inject 2>&1); then say "injected"
     else
         restore_drill
-        die "the fault could not be made: $said"
+        die "the fault could not be made: $refusal"
     fi
 }
 give_up() { guarded drop_lock; die "$*"; }
@@ -129,7 +129,7 @@ restore_drill() {
     rm -f "$drill/armed"
     disarm_drill
     guarded drop_lock
-    say "restored $id $(date +%s.%N)"
+    say "restored $id"
 }
 heal() {
     deadline=$(($(now) + HEAL_SECONDS))
