@@ -110,7 +110,9 @@ def check(session: Session, services: Sequence[Service]) -> int:
 
 
 def refuse_usage(arguments: Namespace) -> None:
-    """Numbers that make no drill. Raises UsageError."""
+    """Flags that make no drill. Raises UsageError."""
+    if arguments.host or arguments.role:
+        raise UsageError("a drill needs every edge; --on says where it breaks")
     if not 1 <= arguments.rate <= MAX_RATE:
         raise UsageError(f"--rate {arguments.rate:g}: should be 1 to {MAX_RATE:.0f} a second")
     if not 5 <= arguments.hold <= MAX_HOLD:

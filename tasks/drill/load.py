@@ -5,6 +5,7 @@ so measures none of it. Here every request starts when it is due.
 """
 
 import asyncio
+import resource
 import ssl
 import threading
 import time
@@ -70,6 +71,7 @@ class Load:
         return time.monotonic() - self._zero
 
     def start(self) -> None:
+        _allow_many_connections()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
 
@@ -149,6 +151,12 @@ class Load:
                 return connection
             connection.drop()
         return await vantage.connect()
+
+
+def _allow_many_connections() -> None:
+    """In a stall every request waits on a connection of its own: rate times PATIENCE."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _kind(failure: Exception) -> str:

@@ -57,6 +57,9 @@ MISTAKES = [
     ("services", "services.sonarr.prot", 1, "sonarr.prot: unknown key (known: access, audience"),
     ("services", "services.sonarr.health.stat", 1, "sonarr.health.stat: unknown key (known: body"),
     ("services", "services.sonarr.health", None, "sonarr.health: is missing"),
+    ("services", "services.organizr.budget", {"loss": 1}, "organizr.budget.loss: unknown key"),
+    ("services", "services.organizr.budget", {"lost": -1}, "organizr.budget.lost"),
+    ("services", "services.organizr.echo", "echo", "organizr.echo"),
     ("services", "services.sonarr.hosts", None, "sonarr: needs either primary (and fallback) or"),
     ("services", "services.sonarr.hosts", "unraid", "sonarr.hosts: should be a list"),
     ("services", "services.sonarr.hosts", ["unraid", "unraid"], "names a host twice"),
@@ -164,3 +167,11 @@ def test_text_that_needs_quotes_never_enters_a_field_that_has_none(
     value = "a" + hostile + "{$(`\n"
     site.change(file, key, value)
     assert f"{file}.yaml" in refusal(site) or "hosts.yaml" in refusal(site)
+
+
+def test_a_budget_follows_from_the_health_check_unless_it_is_given(site: Site):
+    site.change("services", "services.organizr.health.interval", 4)
+    site.change("services", "services.organizr.budget", {"lost": 2, "failback": 5})
+    limits = load_catalogue(site.config).services["organizr"].limits
+    assert (limits.lost, limits.flaps, limits.slowest) == (2, 0, 10)
+    assert (limits.failover, limits.failback) == (6, 5)

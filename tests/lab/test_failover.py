@@ -1,0 +1,190 @@
+"""Drills on real hosts: one for each fault, and one for each way of dying in the middle."""
+
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from lab.api import Lab
+from tests.lab.conftest import shell, through_caddy
+
+HOLD, WINDOW = 5, 12  # seconds; a drill that is long enough to see, and its armed window
+SHORT = ("--service", "organizr", "--apply", "--hold", str(HOLD), "--window", str(WINDOW))
+LATEST = WINDOW + 8  # seconds after a death: the window, and the service's own start
+
+
+@pytest.fixture
+def steady(lab: Lab) -> Iterator[Lab]:
+    """The lab with both Caddys serving organizr from its primary, as a preflight wants it.
+
+    A reload forgets that the primary was down: quicker than two more health checks.
+    """
+    for edge in ("vps1", "vps2"):
+        if served_by(lab, edge) != "100.102.55.88:80":
+            shell(lab, edge, "systemctl reload caddy")
+    deadline = time.monotonic() + 30
+    while not all(served_by(lab, edge) == "100.102.55.88:80" for edge in ("vps1", "vps2")):
+        assert time.monotonic() < deadline, "the lab does not become steady"
+        time.sleep(0.5)
+    yield lab
+    shell(lab, "vps2", "sh /var/lib/twinedge/drill/drill.sh restore_drill 2>/dev/null || :")
+
+
+def served_by(lab: Lab, edge: str) -> str:
+    return through_caddy(lab, edge, "organizr.edge.test").headers.get("x-served-by", "")
+
+
+def drill(lab: Lab, *arguments: str, host: str = "client") -> "subprocess.CompletedProcess[str]":
+    command = ["python", "runbooks/failover.py", *arguments, "--report", "reports/test.html"]
+    return lab.run(host, command, timeout=120)
+
+
+def armed(lab: Lab, host: str = "vps2") -> bool:
+    """Is anything of a drill left on the host: its note, its timer, its lock?"""
+    left = shell(lab, host, "cd /var/lib/twinedge; ls drill/armed lock 2>/dev/null; "
+                            "systemctl is-active twinedge-drill.timer || :")  # fmt: skip
+    return left.split() != ["inactive"]
+
+
+def test_a_look_touches_nothing_and_names_every_command(steady: Lab):
+    looked = drill(steady, "--service", "organizr")
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "vps2$ systemctl stop organizr" in looked.stdout
+    assert "vps2$ systemctl start organizr" in looked.stdout
+    assert not armed(steady)
+
+
+def test_services_without_failover_are_named(lab: Lab):
+    asked = drill(lab, "--service", "plex")
+    assert asked.returncode == 2
+    assert "plex has no failover to rehearse" in asked.stderr
+    unknown = drill(lab, "--service", "nope")
+    assert unknown.returncode == 2
+    assert "organizr, uptime-kuma, antigravity-manager" in unknown.stderr
+
+
+@pytest.mark.parametrize("fault", ["stop", "hang", "edge"])
+def test_a_drill_loses_no_read_and_repeats_no_write(steady: Lab, fault: str):
+    done = drill(steady, *SHORT, "--fault", fault, "--rate", "30", "--posts", "/echo", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)
+    assert told["kept"] is True
+    seen = {vantage["vantage"]: vantage for vantage in told["vantages"]}
+    assert {"vps1", "name", "cloudflare"} <= set(seen)
+    assert all(v["lost_reads"] == 0 and v["asked"] > 200 for v in seen.values())
+    assert seen["vps1"]["fallback_after"] < 12 and seen["vps1"]["back_after"] < 22
+    assert not armed(steady)
+    assert executed_twice(steady) == []
+
+
+def executed_twice(lab: Lab) -> list[str]:
+    log = "cat /var/lib/origin/organizr.posts.jsonl 2>/dev/null || :"
+    lines = [line for host in ("vps1", "vps2") for line in shell(lab, host, log).splitlines()]
+    counts = Counter(json.loads(line)["id"] for line in lines)
+    return [identity for identity, count in counts.items() if count > 1]
+
+
+@pytest.mark.parametrize("fault", ["kill", "tunnel", "mesh"])
+def test_every_other_fault_is_made_and_undone(steady: Lab, fault: str):
+    done = drill(steady, *SHORT, "--fault", fault, "--rate", "10", host="vps2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "within the budget" in done.stdout
+    assert not armed(steady)
+    state = shell(steady, "vps2", "systemctl is-active organizr caddy cloudflared; nft list tables")
+    assert state.split() == ["active", "active", "active"]
+
+
+def test_a_caddy_that_dies_alone_costs_what_its_tunnel_replica_still_accepts(steady: Lab):
+    """Cloudflare picks any replica, and knows nothing of the Caddy behind it."""
+    done = drill(steady, *SHORT, "--fault", "caddy", "--json")
+    (told,) = json.loads(done.stdout)
+    lost = {vantage["vantage"]: vantage["lost_reads"] for vantage in told["vantages"]}
+    assert lost["vps1"] == 0 and lost["name"] == 0
+    assert lost["cloudflare"] > 0 and done.returncode == 1
+    assert not armed(steady)
+
+
+def test_a_primary_without_a_healthy_fallback_is_not_drilled(steady: Lab):
+    steady.fault("stop", "organizr@vps1")
+    refused = drill(steady, *SHORT)
+    assert refused.returncode == 1
+    assert "organizr on vps1 is not healthy" in refused.stdout
+    assert shell(steady, "vps2", "systemctl is-active organizr").strip() == "active"
+    ready = drill(steady, "--check", "--service", "organizr", host="vps2")
+    assert ready.returncode == 1
+    assert "organizr@vps1" in ready.stdout and "systemctl status organizr" in ready.stdout
+
+
+def test_a_healthy_edge_is_ready(steady: Lab):
+    ready = drill(steady, "--check", host="vps2")
+    assert ready.returncode == 0, ready.stdout + ready.stderr
+    assert "organizr: would fail over from vps2 to vps1" in ready.stdout
+    assert "plex: no failover" in ready.stdout
+
+
+class Running:
+    """A drill under way on a host of the lab, to be killed at a stage that it tells of."""
+
+    def __init__(self, lab: Lab, host: str, *arguments: str) -> None:
+        self.lab = lab
+        command = ["python", "runbooks/failover.py", *SHORT, *arguments]
+        self.process = lab.popen(host, [*command, "--report", "reports/test.html"])
+
+    def reach(self, stage: str) -> None:
+        assert self.process.stderr is not None
+        while stage not in (line := self.process.stderr.readline()):
+            assert line, f"the drill ended before {stage!r}"
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+
+def await_primary(lab: Lab, seconds: float = LATEST) -> None:
+    """The primary runs again and nothing is armed, without help, within `seconds`."""
+    deadline = time.monotonic() + seconds
+    script = "systemctl is-active organizr || :"
+    while shell(lab, "vps2", script).strip() != "active" or armed(lab):
+        assert time.monotonic() < deadline, "the primary was not restored"
+        time.sleep(0.5)
+    assert "Organizr on vps2" in shell(lab, "vps1", "curl -s -m 5 http://100.102.55.88:80/")
+
+
+@pytest.mark.parametrize("stage", ["breaking", "fallback answers", "restored"])
+def test_a_controller_that_is_killed_leaves_a_primary_that_returns(steady: Lab, stage: str):
+    running = Running(steady, "client", "--fault", "hang")
+    running.reach(stage)
+    running.end(signal.SIGKILL)
+    await_primary(steady)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_drill_restores_at_once(steady: Lab, number: signal.Signals):
+    running = Running(steady, "client")
+    running.reach("fallback answers")
+    assert running.end(number) == 130
+    await_primary(steady, seconds=2)
+
+
+def test_a_controller_that_is_cut_off_is_not_needed(steady: Lab):
+    running = Running(steady, "client", "--fault", "hang")
+    running.reach("fallback answers")
+    steady.fault("partition", "client")
+    await_primary(steady)
+    steady.heal()
+    running.process.communicate(timeout=120)
+    assert running.process.returncode in (0, 1), "it learns that the host has restored itself"
+
+
+def test_a_power_cut_in_a_drill_ends_it(steady: Lab):
+    running = Running(steady, "client")
+    running.reach("fallback answers")
+    steady.power_cut("vps2")
+    running.end(signal.SIGKILL)
+    steady.power_on("vps2")
+    await_primary(steady)
