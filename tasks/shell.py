@@ -4,8 +4,8 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
-import time
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,8 @@ def _channel(task: Task) -> paramiko.Channel:
 def _notice_death(transport: paramiko.Transport) -> None:
     """Let a host that is gone end the wait for it, however long a script may be silent."""
     transport.set_keepalive(KEEPALIVE)
-    transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
+    if isinstance(transport.sock, socket.socket):  # not so behind a jump host
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
 
 
 def _forget(task: Task) -> None:

@@ -101,13 +101,9 @@ class _Connection:
     def get_transport(self) -> "_Connection":
         return self
 
-    @property
-    def sock(self) -> "_Connection":
-        return self
+    sock = None
 
     def set_keepalive(self, _: int) -> None: ...
-
-    def setsockopt(self, *_: int) -> None: ...
 
     def open_session(self, timeout: float) -> _Channel:
         self.host.sessions += 1
