@@ -1,0 +1,1 @@
+"""The same work done by peers, side by side, on the lab."""

@@ -5,13 +5,14 @@ them is a property with a name, so that templates and tasks decide nothing thems
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
 from inventory.fields import (
+    Count,
     DnsName,
     EnvName,
     Flag,
@@ -31,6 +32,8 @@ from inventory.fields import (
 Role = Literal["edge", "media"]
 Manager = Literal["systemd", "docker", "unraid"]
 Access = Literal["protected", "open", "tailnet"]
+
+RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
 
 
 class Strict:
@@ -76,16 +79,41 @@ class Host(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck(Strict):
-    """What a healthy service answers. An empty `body` accepts any."""
+    """What a healthy service answers. An empty `body` accepts any.
+
+    Each Caddy asks every `interval` seconds and waits `timeout` seconds for the answer.
+    """
 
     path: UrlPath
     status: int = 200
     body: Line = ""
+    interval: Seconds = 10.0  # system.md
+    timeout: Seconds = 2.0  # 5 s would find a hang 3 s later
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Strict):
+    """What one failover may cost: requests, seconds, changes of mind.
+
+    A time that is not given follows from the service's health check (`Service.limits`).
+    """
+
+    lost: Count = 0
+    slowest: Seconds | None = None
+    failover: Seconds | None = None
+    failback: Seconds | None = None
+    flaps: Count = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Strict):
-    """One service and its placements: `primary` (and `fallback`), or `hosts` all alike."""
+    """One service and its placements: `primary` (and `fallback`), or `hosts` all alike.
+
+    A read (GET, HEAD) that gets no answer within `header_timeout` seconds is asked of the
+    fallback; a write has `write_timeout`, since nobody may repeat it. Paths below
+    `long_polls` may stay silent as long as they like. A drill asks `probe` (by default the
+    health check's path) and posts to `echo`.
+    """
 
     name: Name
     title: Line
@@ -101,6 +129,11 @@ class Service(Strict):
     access: Access = "tailnet"
     audience: Name | None = None
     header_timeout: Seconds = 2.0
+    write_timeout: Seconds = 30.0
+    long_polls: tuple[UrlPath, ...] = ()
+    probe: UrlPath | None = None
+    echo: UrlPath | None = None
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def placements(self) -> tuple[str, ...]:
@@ -120,6 +153,23 @@ class Service(Strict):
     def drillable(self) -> bool:
         """A primary may be stopped while a fallback serves: HTTP, in two places."""
         return self.kind == "http" and self.has_failover
+
+    @property
+    def limits(self) -> Budget:
+        """The budget with every time filled in.
+
+        The fallback answers once one check has failed, the primary once two have passed
+        (`health_passes 2`); a check takes up to its timeout.
+        """
+        assert self.health is not None, "a web service has a health check"
+        interval, timeout = self.health.interval, self.health.timeout
+        given = self.budget
+        return replace(
+            given,
+            slowest=given.slowest or RETRY_WINDOW,
+            failover=given.failover or interval + timeout,
+            failback=given.failback or 2 * interval + timeout,
+        )
 
     def order_from(self, host: str) -> tuple[str, ...]:
         """Placements in the order in which the Caddy on `host` asks them."""

@@ -97,5 +97,6 @@ Line = Annotated[
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Count = Annotated[int, Field(strict=True, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]

@@ -41,6 +41,7 @@ class Exit(IntEnum):
     FAILED = 1  # something failed
     USAGE = 2  # nothing was touched: usage or inventory
     UNREACHABLE = 3  # some host could not be reached, and nothing worse
+    NOT_UNDONE = 4  # a drill's fault may still be there
     INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
 
 

@@ -4,6 +4,7 @@ Every filter returns `Quoted`, and the template environment prints nothing else:
 that no filter has seen is an error, not a hole (`tasks.configs.render`).
 """
 
+import html
 import json
 import re
 import shlex
@@ -62,7 +63,13 @@ def shell(value: object) -> Quoted:
     return Quoted(shlex.quote(str(value)))
 
 
+def html_text(value: object) -> Quoted:
+    """Text of an HTML page, or of a quoted attribute."""
+    return Quoted(html.escape(str(value)))
+
+
 FILTERS = {
+    "html": html_text,
     "token": token,
     "yaml": yaml_string,
     "json": json_document,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from inventory.catalogue import Catalogue, Host, Tls
+from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import Activation, ConfigFile, Render, Tool
 from tasks.quote import Quoted, token
 
@@ -24,13 +24,16 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         address=host.address,
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
+        retry_window=_duration(RETRY_WINDOW),
         services=[
             {
                 "name": service.name,
                 "hostname": service.hostname,
                 "upstreams": catalogue.upstreams_from(host.name, service),
-                "health": service.health.path if service.health else "",
+                "check": _check(service.health),
+                "long_polls": [f"{path.rstrip('/')}/*" for path in service.long_polls],
                 "header_timeout": _duration(service.header_timeout),
+                "write_timeout": _duration(service.write_timeout),
                 "failover": service.has_failover,
                 "public": service.is_public,
             }
@@ -66,5 +69,12 @@ def _tls(tls: Tls) -> Quoted:
     return Quoted("internal")
 
 
+def _check(health: HealthCheck | None) -> Quoted:
+    """The arguments of an active check: path, interval, timeout."""
+    assert health is not None, "a web service has a health check"
+    words = (health.path, _duration(health.interval), _duration(health.timeout))
+    return Quoted(" ".join(map(token, words)))
+
+
 def _duration(seconds: float) -> str:
-    return f"{round(seconds * 1000)}ms"
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{round(seconds * 1000)}ms"

@@ -1,0 +1,176 @@
+"""Rehearse the failover of services, and count what was lost.
+
+Looks by default: is everything ready, and what would be run where? --apply breaks the
+primary, watches the fallback take over, restores, and judges against the budget.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from inventory.catalogue import Catalogue, Service
+from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.readiness import readiness
+from runbooks.ready import Plan, examine, make_plan, prove_undone, settle
+from runbooks.rehearsal import Rehearsal
+from runbooks.show_drill import (
+    say_event,
+    show_not_undone,
+    show_plan,
+    show_readiness,
+    show_result,
+)
+from tasks.drill.faults import KINDS
+from tasks.drill.ledger import write_ledger
+from tasks.drill.picture import report
+from tasks.drill.restore import NotUndone
+from tasks.drill.result import DrillResult
+
+REPORTS = Path("reports")
+MAX_RATE = 200.0  # requests per second and vantage; a drill measures, it does not flood
+MAX_HOLD = 600.0  # seconds; longer is no rehearsal any more
+MIN_GRACE = 5.0  # seconds between the hold and the host's own restore
+
+EPILOG = """\
+exit status: 0 within the budget (or ready), 1 the budget is broken or the drill was
+refused, 2 nothing was touched (usage or inventory), 4 a fault could not be undone.
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG)
+    add = made.add_argument
+    add("--service", action="append", default=[], metavar="NAME", help="drill it (repeatable)")
+    add("--all", action="store_true", help="every service that can fail over, one by one")
+    add("--apply", action="store_true", help="really break it, and restore it")
+    add("--check", action="store_true", help="break nothing: would each service fail over?")
+    add("--fault", choices=KINDS, default="stop", help="what breaks (default: stop)")
+    add("--on", metavar="HOST", help="where it breaks (default: the primary)")
+    add("--hold", type=float, default=30.0, metavar="SECONDS", help="how long (default: 30)")
+    add(
+        "--window",
+        type=int,
+        metavar="SECONDS",
+        help="the host restores by itself this long after the fault (default: hold + 30)",
+    )
+    add(
+        "--rate",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help=f"requests a second from each vantage (default: 10, at most {MAX_RATE:.0f})",
+    )
+    add("--path", metavar="PATH", help="what is asked (default: the catalogue's probe or health)")
+    add(
+        "--posts",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="each third request posts there (default: the catalogue's echo)",
+    )
+    add("--json", action="store_true", help="the result as JSON on standard output")
+    add("--ledger", type=Path, metavar="FILE", help="every request as JSON lines")
+    add("--report", type=Path, metavar="FILE", help="the picture (default: reports/drill-….html)")
+    made.set_defaults(keep=0, break_lock=False)  # of a Run; a drill leaves no release
+    return made
+
+
+def failover(arguments: Namespace) -> int:
+    refuse_usage(arguments)
+    out.stderr = arguments.json  # standard output is the JSON's alone
+    session = open_session(arguments)
+    arguments.all |= arguments.check and not arguments.service
+    services = chosen(session.catalogue, arguments)
+    if arguments.check:
+        return check(session, services)
+    results: list[DrillResult] = []
+    for service in services:
+        plan = make_plan(session, service, arguments)
+        with working(f"looking at {service.name}"):
+            objections = settle(session, plan) if results else examine(session, plan)
+        show_plan(plan, objections)
+        if objections:
+            return Exit.FAILED
+        if arguments.apply:
+            results.append(drill(session, plan, arguments))
+    if arguments.json:
+        print(json.dumps([result.as_json() for result in results], indent=1))
+    return Exit.OK if all(result.kept for result in results) else Exit.FAILED
+
+
+def check(session: Session, services: Sequence[Service]) -> int:
+    with working("asking what each service would fail over to"):
+        found = readiness(session, services)
+    show_readiness(found)
+    return Exit.OK if all(each.is_ready for each in found) else Exit.FAILED
+
+
+def refuse_usage(arguments: Namespace) -> None:
+    """Numbers that make no drill. Raises UsageError."""
+    if not 1 <= arguments.rate <= MAX_RATE:
+        raise UsageError(f"--rate {arguments.rate:g}: should be 1 to {MAX_RATE:.0f} a second")
+    if not 5 <= arguments.hold <= MAX_HOLD:
+        raise UsageError(f"--hold {arguments.hold:g}: should be 5 to {MAX_HOLD:.0f} seconds")
+    if arguments.window is not None and arguments.window < arguments.hold + MIN_GRACE:
+        raise UsageError(
+            f"--window {arguments.window}: the host would end the fault before its {MIN_GRACE:g} s "
+            f"of grace are over (at least {arguments.hold + MIN_GRACE:g})"
+        )
+
+
+def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
+    """The services to drill, in the catalogue's order. Raises UsageError."""
+    drillable = [s for s in catalogue.services.values() if s.drillable]
+    if arguments.all:
+        for service in catalogue.web_services:
+            if not service.drillable:
+                out.print(f"{service.name}: no failover, it runs on {service.placements[0]} only")
+        return drillable
+    names = ", ".join(service.name for service in drillable)
+    if not arguments.service:
+        raise UsageError(f"name a --service, or --all (services that fail over: {names})")
+    for name in arguments.service:
+        if name not in catalogue.services:
+            raise UsageError(f"no service {name!r} (services that fail over: {names})")
+        if not catalogue.services[name].drillable:
+            raise UsageError(f"{name} has no failover to rehearse (services that do: {names})")
+    return [service for service in drillable if service.name in arguments.service]
+
+
+def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
+    rehearsal = Rehearsal(
+        session=session,
+        service=plan.service,
+        fault=plan.fault,
+        run=plan.run,
+        load=plan.load,
+        hold=arguments.hold,
+        unseen=plan.unseen,
+        say=say_event,
+    )
+    result = rehearsal.perform()
+    prove_undone(session, plan)
+    path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report(result), encoding="utf-8")
+    show_result(result, path)
+    if arguments.ledger:
+        write_ledger(arguments.ledger, result.rows)
+    return result
+
+
+def guarded(arguments: Namespace) -> int:
+    """`failover`, where a fault that stays is the loudest message and an exit status of its own."""
+    try:
+        return failover(arguments)
+    except NotUndone as error:
+        show_not_undone(error)
+        return Exit.NOT_UNDONE
+
+
+if __name__ == "__main__":
+    main(guarded, flags())

@@ -1,0 +1,104 @@
+"""Would each service fail over? Proved from configs and health, breaking nothing."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inventory.catalogue import Host, Service
+from runbooks.cli import Session
+from runbooks.survey import Inquiry
+from runbooks.verify import judge
+from tasks.checks.caddy_config import CONFIG
+from tasks.checks.diagnosis import diagnose
+from tasks.checks.finding import Finding, Status
+from tasks.checks.survey import Survey
+
+CHECKS = frozenset({"service", "caddy", "config"})
+TIMEOUT = 5.0  # seconds of each question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """One service; `breaks` is what would keep it from failing over, or back."""
+
+    service: Service
+    breaks: tuple[Finding, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.breaks
+
+
+def readiness(session: Session, services: Sequence[Service]) -> list[Readiness]:
+    """Ask everything that a failover of `services` relies on."""
+    survey = Inquiry(
+        session=session, checks=CHECKS, services=tuple(services), timeout=TIMEOUT
+    ).take()
+    found = [*diagnose(judge(survey, CHECKS)), *_unchecked(survey, services)]
+    return [Readiness(service=s, breaks=_broken(found, s, survey.edges)) for s in services]
+
+
+def _broken(
+    found: Sequence[Finding], service: Service, edges: Sequence[Host]
+) -> tuple[Finding, ...]:
+    """What speaks against the failover of `service`; seen from two sides, it is told once."""
+    against = [finding for finding in found if _breaks(finding, service, edges)]
+    return tuple({(f.subject, f.seen): f for f in against}.values())
+
+
+def _breaks(finding: Finding, service: Service, edges: Sequence[Host]) -> bool:
+    """Does `finding` speak against the failover of `service`?"""
+    if finding.service is not None:
+        return finding.service == service.name and finding.status >= Status.WARN
+    places = {*service.placements, *(edge.name for edge in edges)}
+    concerns = finding.host in places and finding.hop.startswith(("caddy", "host"))
+    return concerns and finding.status.is_broken
+
+
+def _unchecked(survey: Survey, services: Sequence[Service]) -> Iterator[Finding]:
+    """Sites whose running Caddy asks no upstream for its health."""
+    for edge in survey.edges:
+        reply = survey.reply(edge.name, CONFIG)
+        config = json.loads(reply.text) if reply.ok else {}
+        for service in services:
+            if reply.ok and not is_health_checked(config, service):
+                yield Finding(
+                    check="caddy",
+                    subject=f"health check of {service.name} in {edge.name}'s Caddy",
+                    vantage=edge.name,
+                    status=Status.FAILED,
+                    seen="not every proxy of the running config has one",
+                    expected="an active check of each upstream",
+                    service=service.name,
+                    host=edge.name,
+                    hop=f"caddy {edge.name}",
+                    todo="python runbooks/deploy.py shows the difference, --apply mends it",
+                )
+
+
+def is_health_checked(config: Mapping[str, Any], service: Service) -> bool:
+    """Does every proxy of the service's sites ask the catalogue's health path?"""
+    assert service.health is not None, "a web service has a health check"
+    servers = config.get("apps", {}).get("http", {}).get("servers", {}).values()
+    proxies = [
+        proxy
+        for server in servers
+        for route in server.get("routes", [])
+        if any(service.hostname in match.get("host", []) for match in route.get("match", []))
+        for proxy in _proxies(route)
+    ]
+    uris = {proxy.get("health_checks", {}).get("active", {}).get("uri") for proxy in proxies}
+    return uris == {service.health.path}
+
+
+def _proxies(part: Any) -> Iterator[Mapping[str, Any]]:
+    """Every reverse_proxy handler inside a part of Caddy's config."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _proxies(one)
+    elif isinstance(part, dict):
+        if part.get("handler") == "reverse_proxy":
+            yield part
+        for key in ("handle", "routes"):
+            yield from _proxies(part.get(key))

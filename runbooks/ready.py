@@ -1,0 +1,185 @@
+"""Before a drill: what would be done where, and what speaks against it."""
+
+import secrets
+import socket
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Catalogue, Host, Service
+from runbooks.begin import new_run
+from runbooks.cli import Session, UsageError
+from tasks import probe
+from tasks.drill import preflight, restore
+from tasks.drill.faults import BY_NAME, Fault, hosts_for, make_fault, needs
+from tasks.drill.load import Load, Question
+from tasks.drill.preflight import Objection
+from tasks.drill.vantage import vantages
+from tasks.release import Run
+
+SETTLE = 45.0  # seconds until Caddy has gone back: two checks, 10 s apart, and some
+GRACE = 30.0  # seconds after the hold, by which the controller has restored if it lives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One drill that could begin now. `unseen` are vantages that the fault itself takes away."""
+
+    service: Service
+    fault: Fault
+    run: Run
+    load: Load
+    hold: float
+    unseen: Mapping[str, str]
+
+
+def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
+    """Raises UsageError on flags that make no sense for `service`."""
+    catalogue = session.catalogue
+    host = _host(catalogue, service, arguments)
+    fault = make_fault(arguments.fault, catalogue, service, host)
+    arguments.window = arguments.window or round(arguments.hold + GRACE)
+    run = new_run(arguments, "drill")
+    found = vantages(catalogue, service)
+    unseen = _unseen(catalogue, fault)
+    question = _question(catalogue, service, arguments, run)
+    return Plan(
+        service=service,
+        fault=fault,
+        run=run,
+        load=Load(question=question, vantages=[v for v in found if v.name not in unseen]),
+        hold=arguments.hold,
+        unseen=unseen,
+    )
+
+
+def _host(catalogue: Catalogue, service: Service, arguments: Namespace) -> str:
+    possible = hosts_for(arguments.fault, catalogue, service)
+    if arguments.on is None:
+        here = [name for name in possible if is_here(catalogue.hosts[name])]
+        return (here if arguments.fault == "mesh" and here else possible)[0]
+    if arguments.on not in possible:
+        raise UsageError(f"--on {arguments.on!r}: {arguments.fault} can be on {possible}")
+    chosen: str = arguments.on
+    return chosen
+
+
+def _unseen(catalogue: Catalogue, fault: Fault) -> dict[str, str]:
+    """Vantage -> why it cannot be judged in this drill."""
+    found = dict.fromkeys(fault.blind, f"{fault.words}: nothing to see there")
+    here = [edge.name for edge in catalogue.edges if is_here(edge)]
+    if fault.apart and here:
+        cut_off = [edge.name for edge in catalogue.edges if edge.name not in here]
+        found |= dict.fromkeys((*cut_off, BY_NAME), f"the fault cuts {here[0]} off from it")
+    return found
+
+
+def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run: Run) -> Question:
+    assert service.health is not None, "a web service has a health check"
+    path = arguments.path or service.probe or service.health.path
+    as_health = path == service.health.path
+    echo = _echo(service, arguments)
+    return Question(
+        path=path,
+        rate=arguments.rate,
+        status=service.health.status if as_health else None,
+        body=service.health.body if as_health else "",
+        echo=echo,
+        run=f"{run.id}-{secrets.token_hex(2)}",
+        signers={
+            f"{catalogue.hosts[host].address}:{service.port}": host for host in service.placements
+        },
+    )
+
+
+def _echo(service: Service, arguments: Namespace) -> str | None:
+    if arguments.posts is None:
+        return None
+    path: str | None = arguments.posts or service.echo
+    if not path:
+        raise UsageError(
+            f"--posts: {service.name} has no echo path; name one where a POST does nothing but "
+            "answer, here or as `echo` in the catalogue"
+        )
+    return path
+
+
+def is_here(host: Host) -> bool:
+    """Is `host` the machine that this runs on?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probing:
+        try:
+            probing.bind((str(host.address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def settle(session: Session, plan: Plan) -> list[Objection]:
+    """`examine`, once the drill before this one has had the time to be over."""
+    deadline = time.monotonic() + SETTLE
+    while (objections := examine(session, plan)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return objections
+
+
+def prove_undone(session: Session, plan: Plan) -> None:
+    """Every edge finds the host healthy again, and nothing is armed. Raises NotUndone."""
+    host = session.catalogue.hosts[plan.fault.host]
+    deadline = time.monotonic() + SETTLE
+    while objections := _look(session, plan):
+        if time.monotonic() > deadline:
+            raise restore.NotUndone(host, plan.fault, "\n".join(map(str, objections)))
+        time.sleep(1)
+
+
+def examine(session: Session, plan: Plan) -> list[Objection]:
+    """Everything that speaks against the drill now. Reads only."""
+    return [*_look(session, plan), *_unsteady(session.catalogue, plan.service)]
+
+
+def _look(session: Session, plan: Plan) -> list[Objection]:
+    """What the hosts themselves have against it, and how they find the placements."""
+    catalogue, service = session.catalogue, plan.service
+    urls = preflight.placement_urls(catalogue, service)
+    names = {edge.name for edge in catalogue.edges} | {plan.fault.host}
+    target = catalogue.hosts[plan.fault.host]
+
+    def look(task: Task) -> Result:
+        host = catalogue.hosts[task.host.name]
+        tools = needs(plan.fault, target) if host is target else ()
+        asked = tuple(urls.values()) if host.is_edge else ()
+        return restore.look(task, host, plan.run, urls=asked, tools=tools)
+
+    outcome = session.run(look, names)
+    found = [Objection(where=name, seen=str(error)) for name, error in outcome.errors.items()]
+    for name, state in outcome.done.items():
+        found += preflight.object_to_host(name, state, preflight.now())
+        replies = dict(zip(urls, state.replies, strict=False))
+        if replies:
+            found += preflight.object_to_replies(
+                service, catalogue.hosts[name], list(urls), replies
+            )
+    return found
+
+
+def _unsteady(catalogue: Catalogue, service: Service) -> Iterator[Objection]:
+    """Edges whose Caddy does not serve, or not from the first placement, while all is well."""
+    assert service.health is not None, "a web service has a health check"
+    for edge in catalogue.edges:
+        first = service.order_from(edge.name)[0]
+        answer = probe.ask(
+            str(edge.address), 443, service.health.path, hostname=service.hostname,
+            tls=probe.blind_tls(),
+        )  # fmt: skip
+        signer = f"{catalogue.hosts[first].address}:{service.port}"
+        if not answer.matches(service.health.status, service.health.body):
+            yield Objection(where=edge.name, seen=f"its Caddy answers {answer.words}")
+        elif answer.served_by != signer:
+            yield Objection(
+                where=edge.name,
+                seen=f"its Caddy serves {service.name} from {answer.served_by}, not {first}",
+                remedy="the primary was down a moment ago, or the config is not deployed",
+            )

@@ -1,0 +1,213 @@
+"""Which faults a drill knows, and the commands that make and undo them. Pure: nothing is run.
+
+Every undo may run twice, and on a host where the fault never happened.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from inventory.catalogue import Catalogue, Host, Manager, Service
+from tasks.quote import shell as word
+
+BY_NAME, CLOUDFLARE = ANY_EDGE = ("name", "cloudflare")  # vantages that lead to any edge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One fault on one host, as lines of POSIX sh run as root.
+
+    `healthy` succeeds once `undo` has worked. `broken` are the hosts that no longer serve;
+    where the hosts are only `apart`, each still serves itself, and where they are `alike`,
+    whoever asks by name takes any. `blind` are the vantages that the fault takes away
+    together with what they would show.
+    """
+
+    kind: str
+    host: str
+    words: str
+    inject: tuple[str, ...]
+    undo: tuple[str, ...]
+    healthy: tuple[str, ...]
+    broken: frozenset[str]
+    apart: bool = False
+    alike: bool = False
+    blind: frozenset[str] = frozenset()
+
+    def title(self, service: str) -> str:
+        """The fault, as the headline of a drill of `service`."""
+        return self.words if self.words.startswith(service) else f"{service}: {self.words}"
+
+    def broken_for(self, vantage: str) -> frozenset[str]:
+        """The hosts that no longer answer this vantage; a Caddy bears the name of its host."""
+        if vantage in ANY_EDGE and (self.apart or self.alike):
+            return frozenset()
+        return self.broken - {vantage} if self.apart else self.broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handling:
+    """How one kind of manager breaks a unit, and makes it whole."""
+
+    inject: Mapping[str, str]
+    undo: Mapping[str, tuple[str, ...]]
+    healthy: str
+
+
+_SYSTEMD = Handling(
+    inject={
+        "stop": "systemctl stop {}",
+        "kill": "systemctl kill -s KILL {}",
+        "hang": "systemctl kill -s STOP {}",
+    },
+    undo={
+        "stop": ("systemctl start {}",),
+        "kill": ("systemctl reset-failed {} 2>/dev/null || :", "systemctl start {}"),
+        "hang": ("systemctl kill -s CONT {} || :", "systemctl start {}"),
+    },
+    healthy="systemctl -q is-active {}",
+)
+_DOCKER = Handling(
+    inject={
+        "stop": "docker stop {}",
+        "kill": "docker kill {}",
+        "hang": "docker pause {}",
+    },
+    undo={
+        "stop": ("docker start {}",),
+        "kill": ("docker start {}",),
+        "hang": ("docker unpause {} 2>/dev/null || :", "docker start {}"),
+    },
+    healthy="docker inspect -f '{{{{.State.Running}}}} {{{{.State.Paused}}}}' {} | "
+    "grep -qx 'true false'",
+)
+HANDLINGS: Mapping[Manager, Handling] = {
+    "systemd": _SYSTEMD,
+    "docker": _DOCKER,
+    "unraid": _DOCKER,
+}
+SERVICE_KINDS = tuple(_SYSTEMD.inject)
+PROXY, TUNNEL = "caddy", "cloudflared"
+
+
+def service_fault(kind: str, catalogue: Catalogue, service: Service, host: str) -> Fault:
+    """`service` on `host` stopped, killed or hung."""
+    handling = HANDLINGS[catalogue.manager_of(service, host)]
+    unit = word(service.unit)
+    verb = {"stop": "is stopped", "kill": "is killed", "hang": "hangs"}[kind]
+    return Fault(
+        kind=kind,
+        host=host,
+        words=f"{service.name} on {host} {verb}",
+        inject=(handling.inject[kind].format(unit),),
+        undo=tuple(line.format(unit) for line in handling.undo[kind]),
+        healthy=(handling.healthy.format(unit),),
+        broken=frozenset({host}),
+    )
+
+
+def unit_fault(kind: str, unit: str, host: str, *, blind: frozenset[str]) -> Fault:
+    """A part of the edge itself stopped; its services go on."""
+    return Fault(
+        kind=kind,
+        host=host,
+        words=f"{unit} on {host} is stopped",
+        inject=(f"systemctl stop {unit}",),
+        undo=(f"systemctl start {unit}",),
+        healthy=(f"systemctl -q is-active {unit}",),
+        broken=frozenset(),
+        blind=blind,
+    )
+
+
+def caddy_fault(_: Catalogue, host: str) -> Fault:
+    return unit_fault("caddy", PROXY, host, blind=frozenset({host}))
+
+
+def tunnel_fault(_: Catalogue, host: str) -> Fault:
+    return unit_fault("tunnel", TUNNEL, host, blind=frozenset())
+
+
+def edge_fault(catalogue: Catalogue, host: str) -> Fault:
+    """Everything that the edge serves with stopped at once. SSH stays."""
+    parts = [unit_fault("edge", unit, host, blind=frozenset()) for unit in (TUNNEL, PROXY)]
+    parts += [
+        service_fault("stop", catalogue, each, host)
+        for each in catalogue.services.values()
+        if host in each.placements
+    ]
+    return Fault(
+        kind="edge",
+        host=host,
+        words=f"the whole edge {host} is gone",
+        inject=tuple(line for part in parts for line in part.inject),
+        undo=tuple(line for part in reversed(parts) for line in part.undo),
+        healthy=tuple(line for part in parts for line in part.healthy),
+        broken=frozenset({host}),
+        blind=frozenset({host}),
+    )
+
+
+TABLE = "inet twinedge_drill"
+
+
+def mesh_fault(catalogue: Catalogue, host: str) -> Fault:
+    """No packet between `host` and the other edges; `host` itself stays reachable."""
+    peers = [edge for edge in catalogue.edges if edge.name != host]
+    addresses = ", ".join(str(peer.address) for peer in peers)
+    rules = [
+        ("in", "input", f"ip saddr {{ {addresses} }}"),
+        ("out", "output", f"ip daddr {{ {addresses} }}"),
+    ]
+    return Fault(
+        kind="mesh",
+        host=host,
+        words=f"{host} and {', '.join(peer.name for peer in peers)} do not reach each other",
+        inject=(
+            f"nft add table {TABLE}",
+            *(
+                line
+                for name, hook, match in rules
+                for line in (
+                    f"nft 'add chain {TABLE} {name} {{ type filter hook {hook} priority -300; }}'",
+                    f"nft 'add rule {TABLE} {name} {match} drop'",
+                )
+            ),
+        ),
+        undo=(f"nft delete table {TABLE} 2>/dev/null || :",),
+        healthy=(f"! nft list table {TABLE} >/dev/null 2>&1",),
+        broken=frozenset({host, *(peer.name for peer in peers)}),
+        apart=True,
+    )
+
+
+Builder = Callable[[Catalogue, str], Fault]
+HOST_FAULTS: Mapping[str, Builder] = {
+    "caddy": caddy_fault,
+    "tunnel": tunnel_fault,
+    "edge": edge_fault,
+    "mesh": mesh_fault,
+}
+KINDS = (*SERVICE_KINDS, *HOST_FAULTS)
+
+
+def make_fault(kind: str, catalogue: Catalogue, service: Service, host: str) -> Fault:
+    """The fault of that kind on `host`; `service` is what a service fault breaks."""
+    if kind in HOST_FAULTS:
+        fault = HOST_FAULTS[kind](catalogue, host)
+    else:
+        fault = service_fault(kind, catalogue, service, host)
+    return replace(fault, alike=service.primary is None)
+
+
+def hosts_for(kind: str, catalogue: Catalogue, service: Service) -> list[str]:
+    """Where the fault makes sense, the usual place first."""
+    edges = [edge.name for edge in catalogue.edges]
+    if kind in SERVICE_KINDS:
+        return list(service.placements)
+    return sorted(edges, key=lambda name: name != service.placements[0])
+
+
+def needs(fault: Fault, host: Host) -> tuple[str, ...]:
+    """The programs without which `fault` cannot be made on `host`."""
+    words = {line.split()[0] for line in fault.inject}
+    return tuple(sorted(words | ({"systemd-run"} if host.has_systemd else {"setsid"})))

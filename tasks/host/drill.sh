@@ -1,0 +1,141 @@
+# shellcheck shell=sh disable=SC2154  # state, id, token, init, window, … are assigned in front
+#
+# One host's side of a failover drill: the fault, and the restore that outlives its maker.
+#
+# POSIX sh, run as root, behind the text of release.sh (say, die, guarded, the lock).
+# tasks/drill/restore.py puts assignments in front and a verb behind; a copy lies beside
+# the armed restore, so that the host can undo the fault without its controller.
+#
+#   $state/drill/armed       id and deadline of the drill that may have broken something, and
+#                            the token of its lock
+#   $state/drill/undo.sh     takes the fault back; healthy.sh succeeds once it has
+#   $state/drill/drill.sh    this text with its assignments, run by the timer and at boot
+#
+# `armed` is written before the fault and goes only after healthy.sh has succeeded.
+
+drill=$state/drill
+UNIT=twinedge-drill
+HEAL_SECONDS=20  # that a restored service may take until healthy.sh succeeds
+AGAIN_SECONDS=5  # until a restore that failed is tried again
+
+# --- look: what a preflight needs, changing nothing ----------------------------------------
+
+look_drill() { # on standard input, a line a question: N URL
+    look </dev/null
+    [ -e "$drill/armed" ] && say "armed $(tr '\n' ' ' < "$drill/armed")"
+    if has_systemd && systemctl -q is-active $UNIT.timer; then say "timer $UNIT"; fi
+    while read -r n url; do
+        body=$(fetch "$url" | base64 | tr -d '\n')
+        say "asked $n $body"
+    done
+}
+fetch() { # URL: the body, and the status on a line of its own
+    if command -v curl >/dev/null 2>&1; then curl -sS -m 4 -w '\n%{http_code}' "$1" 2>&1
+    else wget -q -T 4 -O - "$1" 2>&1 && printf '\n200'; fi
+}
+
+# --- inject: armed first, and only then broken ------------------------------------------------
+
+begin_drill() {
+    trap '' HUP PIPE
+    mkdir -p "$drill" || die "cannot make $drill"
+    chmod 700 "$state" "$drill"
+    guarded take_lock || exit 3
+    [ ! -e "$state/pending" ] || give_up "release $(sed -n 1p "$state/pending") is not confirmed yet"
+    expired_drill
+}
+# One whose maker and whose host died before it was armed in full.
+expired_drill() {
+    [ -e "$drill/armed" ] || return 0
+    until=$(sed -n 2p "$drill/armed")
+    [ "$(now)" -ge "${until:-0}" ] || give_up "drill $(sed -n 1p "$drill/armed") is not restored yet"
+    ( restore_drill ) || give_up "an earlier drill could not be restored"
+}
+inject_drill() { # inject() holds the fault's commands
+    printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$drill/armed" ||
+        give_up "cannot write to $drill"
+    durable "$drill/armed"
+    arm_drill || { disarm_drill; rm -f "$drill/armed"; give_up "cannot arm the restore"; }
+    say "armed $window"
+    if refusal=$(inject 2>&1); then say "injected"
+    else
+        restore_drill
+        die "the fault could not be made: $refusal"
+    fi
+}
+give_up() { guarded drop_lock; die "$*"; }
+put_drill() { base64 -d > "$drill/$1" || give_up "cannot write $drill/$1: is the disk full?"; }
+
+# shellcheck disable=SC2086  # options, word by word
+arm_drill() {
+    disarm_drill
+    if has_systemd; then
+        drill_boot_unit && systemd-run --quiet --collect --unit=$UNIT --on-active="$window" \
+            --timer-property=AccuracySec=100ms --property=Restart=on-failure \
+            --property=RestartSec=$AGAIN_SECONDS --property=StartLimitIntervalSec=0 \
+            /bin/sh "$drill/drill.sh" restore_drill
+    else
+        # shellcheck disable=SC2016  # expanded by the sleeper's own shell
+        setsid sh -c 'sleep "$1"; until sh "$2/drill.sh" restore_drill; do sleep "$3"; done' \
+            sh "$window" "$drill" $AGAIN_SECONDS </dev/null >/dev/null 2>&1 9>&- &
+        echo $! > "$drill/sleeper"
+    fi
+}
+disarm_drill() {
+    if has_systemd; then systemctl stop $UNIT.timer 2>/dev/null || :; fi
+    if [ -e "$drill/sleeper" ]; then
+        sleeper=$(cat "$drill/sleeper")
+        rm -f "$drill/sleeper"
+        # Never the sleeper that runs us: it ends by itself.
+        in_session "$sleeper" || kill -- "-$sleeper" 2>/dev/null || :
+    fi
+}
+in_session() { [ "$(cut -d ' ' -f 6 "/proc/$$/stat" 2>/dev/null)" = "$1" ]; }
+# A container that was stopped stays so after a power cut: this unit starts it.
+drill_boot_unit() {
+    unit=/etc/systemd/system/$UNIT-boot.service
+    text="[Unit]
+Description=Undo the fault of a twinedge drill that a power cut ended
+ConditionPathExists=$drill/armed
+After=docker.service network.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $drill/drill.sh restore_drill
+
+[Install]
+WantedBy=multi-user.target"
+    [ "$(cat "$unit" 2>/dev/null)" = "$text" ] && return 0
+    ( umask 022; say "$text" > "$unit.next" ) && mv -f "$unit.next" "$unit" &&
+        systemctl daemon-reload && systemctl -q enable $UNIT-boot
+}
+
+# --- restore: by the controller, the timer, the boot or an operator; twice is harmless --------
+
+restore_drill() {
+    trap '' HUP PIPE
+    [ -d "$drill" ] || { say "nothing-armed"; return 0; }
+    exec 7>"$drill/.guard" || die "cannot write to $drill"
+    flock 7 || die "the guard of $drill is stuck"
+    if [ ! -e "$drill/armed" ]; then
+        disarm_drill
+        say "nothing-armed"
+        return 0
+    fi
+    id=$(sed -n 1p "$drill/armed")
+    token=$(sed -n 3p "$drill/armed")
+    said=$(sh "$drill/undo.sh" 2>&1)
+    heal || die "still broken after the restore: ${said:-$why}"
+    rm -f "$drill/armed"
+    disarm_drill
+    guarded drop_lock
+    say "restored $id"
+}
+heal() {
+    deadline=$(($(now) + HEAL_SECONDS))
+    until why=$(sh "$drill/healthy.sh" 2>&1); do
+        why="${why:-healthy.sh fails}"
+        [ "$(now)" -lt $deadline ] || return 1
+        sleep 0.2
+    done
+}

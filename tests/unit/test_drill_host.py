@@ -1,0 +1,169 @@
+"""The host's side of a drill, run for real in a folder, with docker as a stub."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from inventory.catalogue import Host
+from inventory.load import load_catalogue
+from runbooks.cli import Session, open_session
+from tasks.drill import restore
+from tasks.drill.faults import Fault, make_fault
+from tasks.release import Run
+from tests.site import Site
+from tests.unit.fakehosts import FakeHost, FakeHosts
+
+# Remembers in a file whether the container runs, and whether it is paused.
+DOCKER = """\
+state={root}/container
+case $1 in
+stop | kill) echo 'false false' > $state ;;
+start) echo 'true false' > $state ;;
+pause) echo 'true true' > $state ;;
+unpause) echo 'true false' > $state ;;
+inspect) cat $state ;;
+esac
+"""
+SHELLS = [shell for shell in ("dash", "busybox sh") if shutil.which(shell.split()[0])]
+
+
+class Drill:
+    """One drill on the fake vps2."""
+
+    def __init__(self, session: Session, fake: FakeHost, window: int = 60) -> None:
+        self.session, self.fake = session, fake
+        self.host: Host = session.catalogue.hosts["vps2"]
+        self.fault: Fault = make_fault(
+            "hang", session.catalogue, session.catalogue.services["organizr"], "vps2"
+        )
+        self.run = self.new_run(window)
+
+    @staticmethod
+    def new_run(window: int, id: str = "d1") -> Run:  # noqa: A002
+        return Run(id=id, token=f"t-{id}", holder="me@here", commit="drill", at="", window=window)
+
+    def _do(self, work: Callable) -> object:
+        outcome = self.session.run(work, ["vps2"])
+        for error in outcome.errors.values():
+            raise error
+        return outcome.done["vps2"]
+
+    def inject(self) -> object:
+        return self._do(lambda task: restore.inject(task, self.host, self.run, self.fault))
+
+    def undo(self) -> object:
+        return self._do(lambda task: restore.restore(task, self.host, self.run))
+
+    def look(self) -> restore.DrillState:
+        return self._do(lambda task: restore.look(task, self.host, self.run))
+
+    @property
+    def container(self) -> str:
+        return (self.fake.root / "container").read_text().strip()
+
+
+@pytest.fixture(params=SHELLS)
+def drill(request, site: Site, hosts: FakeHosts) -> Iterator[Drill]:
+    fake = hosts["vps2"]
+    fake.shell = request.param
+    fake.stub("docker", DOCKER.format(root=fake.root))
+    (fake.root / "container").write_text("true false\n")
+    from runbooks.failover import flags
+
+    yield Drill(open_session(flags().parse_args(["--config", str(site.config)])), fake)
+    subprocess.run(["sh", "-c", f"kill -- -$(cat {fake.root}/var/lib/twinedge/drill/sleeper)"],
+                   capture_output=True)  # fmt: skip
+
+
+def test_a_fault_is_made_behind_an_armed_restore_and_taken_back(drill: Drill):
+    drill.inject()
+    assert drill.container == "true true"
+    assert drill.look().armed == "d1"
+    drill.undo()
+    assert drill.container == "true false"
+    state = drill.look()
+    assert state.armed is None and state.host.lock is None
+
+
+def test_restoring_twice_or_without_a_drill_is_harmless(drill: Drill):
+    assert drill.undo() is False
+    drill.inject()
+    assert drill.undo() is True
+    assert drill.undo() is False
+    assert drill.container == "true false"
+
+
+def test_a_host_that_is_left_alone_restores_itself(drill: Drill):
+    drill.run = drill.new_run(1)
+    drill.inject()
+    deadline = time.monotonic() + 15
+    while drill.container != "true false" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    assert drill.container == "true false"
+    assert drill.look().armed is None
+
+
+def test_a_second_drill_is_told_who_is_at_work_and_breaks_nothing(drill: Drill):
+    drill.inject()
+    drill.run = drill.new_run(60, id="d2")
+    with pytest.raises(restore.DrillRefused, match="me@here is at work on this host"):
+        drill.inject()
+    assert drill.look().armed == "d1"
+
+
+def test_a_release_that_is_not_confirmed_refuses_a_drill(drill: Drill):
+    state = drill.fake.path("/var/lib/twinedge")
+    state.mkdir(parents=True)
+    (state / "pending").write_text("r1\n9999999999\nt\n")
+    with pytest.raises(restore.DrillRefused, match="release r1 is not confirmed yet"):
+        drill.inject()
+    assert drill.container == "true false"
+    assert drill.look().host.lock is None
+
+
+def test_a_fault_that_cannot_be_made_leaves_nothing_armed(drill: Drill):
+    broken = DOCKER.replace("pause) echo", "pause) echo no such container >&2; exit 1; echo")
+    drill.fake.stub("docker", broken.format(root=drill.fake.root))
+    with pytest.raises(restore.DrillRefused, match="no such container"):
+        drill.inject()
+    state = drill.look()
+    assert state.armed is None and state.host.lock is None
+
+
+def test_a_restore_that_does_not_work_says_so_and_stays_armed(drill: Drill, monkeypatch):
+    drill.inject()
+    script = drill.fake.path("/var/lib/twinedge/drill/healthy.sh")
+    script.write_text("echo container is gone; false\n")
+    text = "\n".join(path.read_text() for path in restore.SCRIPTS)
+    impatient = text.replace("HEAL_SECONDS=20", "HEAL_SECONDS=1")
+    monkeypatch.setattr(restore, "_script", lambda: impatient)
+    with pytest.raises(restore.NotRestored, match="container is gone"):
+        drill.undo()
+    assert drill.look().armed == "d1"
+
+
+def test_what_is_left_of_a_drill_that_died_half_armed_is_restored_by_the_next(drill: Drill):
+    drill.inject()
+    armed = drill.fake.path("/var/lib/twinedge/drill/armed")
+    armed.write_text("d1\n1\nt-d1\n")
+    drill.undo()
+    armed.write_text("d0\n1\nt-d0\n")
+    drill.run = drill.new_run(60, id="d2")
+    drill.inject()
+    assert drill.look().armed == "d2"
+    drill.undo()
+
+
+def test_the_operators_command_is_all_that_is_needed(drill: Drill, site: Site):
+    drill.inject()
+    command = restore.by_hand(load_catalogue(site.config).hosts["vps2"])
+    remote = command.partition(" ")[2].partition(" ")[2].strip("'")
+    subprocess.run(
+        ["sh", "-c", remote], env={"PATH": f"{drill.fake.bin}:/usr/bin:/bin"}, check=True
+    )
+    assert drill.container == "true false"
+    assert drill.look().armed is None

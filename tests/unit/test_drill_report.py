@@ -1,0 +1,142 @@
+"""The report: complete, safe with hostile names, and seen in a real browser."""
+
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from inventory.load import load_catalogue
+from tasks.drill.faults import Fault, make_fault
+from tasks.drill.picture import report
+from tasks.drill.result import DrillResult, conclude
+from tests.site import ROOT
+from tests.unit.drills import MOMENTS, clean_failover, row
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--window-size=1280,900",
+)  # fmt: skip
+Colour = tuple[int, int, int]
+# As templates/report/drill.html.j2 has them: page, primary, fallback, lost.
+LIGHT: tuple[Colour, ...] = ((251, 251, 249), (33, 102, 172), (224, 130, 20), (194, 24, 91))
+DARK: tuple[Colour, ...] = ((20, 23, 26), (106, 174, 214), (253, 174, 97), (255, 111, 163))
+
+
+@pytest.fixture
+def result() -> DrillResult:
+    catalogue = load_catalogue(ROOT / "config.yaml")
+    service = catalogue.services["organizr"]
+    fault = make_fault("stop", catalogue, service, "vps2")
+    lost = [row(11 + n / 50, "", error="timeout", status=None, latency=15.0) for n in range(100)]
+    named = [replace(r, vantage="name") for r in clean_failover()]
+    return conclude(
+        service,
+        fault,
+        [*clean_failover(), *lost, *named],
+        MOMENTS,
+        rate=10,
+        began=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        unseen={},
+    )
+
+
+def test_the_report_says_what_happened_and_what_it_cost(result: DrillResult):
+    page = report(result)
+    assert "organizr on vps2 is stopped" in page
+    assert "✗ over the budget" in page
+    assert '<td>lost GETs</td><td>0</td><td class="bad">100</td>' in page
+    assert page.count("<tr><td>11.0") and "timeout" in page
+
+
+def test_a_drill_within_its_budget_lists_no_losses(result: DrillResult):
+    kept = replace(result, rows=clean_failover(), outages=result.outages[:1])
+    page = report(kept)
+    assert "✓ within the budget" in page and "Lost requests" not in page
+
+
+def test_the_report_needs_nothing_but_itself(result: DrillResult):
+    page = report(result)
+    assert "default-src 'none'" in page
+    assert not re.search(r"(src|href)=|url\(|@import|<script", page)
+
+
+def test_hostile_text_stays_text(result: DrillResult):
+    fault = Fault(**{**vars(result.fault), "words": "<script>alert('x')</script> & \"quotes\""})
+    page = report(replace(result, fault=fault, unseen={"<b>": "</p><img onerror=x>"}))
+    assert "<script" not in page and "<img" not in page and "<b>" not in page
+
+
+def test_the_json_has_the_numbers_of_the_terminal(result: DrillResult):
+    told = result.as_json()
+    assert told["schema"] == 1 and told["kept"] is False
+    assert {v["vantage"]: v["lost_reads"] for v in told["vantages"]} == {"name": 0, "vps1": 100}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; script/browser installs it")
+@pytest.mark.parametrize(("scheme", "colours"), [(1, LIGHT), (0, DARK)], ids=["light", "dark"])
+def test_a_browser_shows_who_answered_and_what_was_lost(
+    result: DrillResult, tmp_path: Path, scheme: int, colours: tuple[Colour, ...]
+):
+    page, picture = tmp_path / "drill.html", tmp_path / "drill.png"
+    page.write_text(report(result), encoding="utf-8")
+    subprocess.run(
+        [str(CHROMIUM), *QUIET, f"--user-data-dir={tmp_path / 'profile'}",
+         f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={picture}",
+         page.as_uri()],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    pixels = pixels_of(picture)
+    area = len(pixels)
+    background, primary, fallback, lost = (pixels.count(colour) / area for colour in colours)
+    assert background > 0.5, "most of the page is page"
+    assert primary > 0.02 and fallback > 0.02, "both bands are there"
+    assert 0.0005 < lost < 0.02, "the losses are marked"
+
+
+def pixels_of(path: Path) -> list[Colour]:
+    """The pixels of a PNG with 8 bits a channel, RGB or RGBA, as browsers write it."""
+    data = path.read_bytes()
+    chunks, at = {}, 8
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        chunks[kind] = chunks.get(kind, b"") + data[at + 8 : at + 8 + length]
+        at += length + 12
+    width, height, depth, colour = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
+    assert depth == 8 and colour in (2, 6)
+    step = 3 if colour == 2 else 4
+    raw, before = zlib.decompress(chunks[b"IDAT"]), bytes(width * step)
+    found: list[Colour] = []
+    for y in range(height):
+        start = y * (width * step + 1)
+        before = unfilter(raw[start], raw[start + 1 : start + 1 + width * step], before, step)
+        found += zip(before[0::step], before[1::step], before[2::step], strict=True)
+    return found
+
+
+def unfilter(kind: int, line: bytes, above: bytes, step: int) -> bytes:
+    """One line of a PNG, as the filter of that number left it (PNG specification, 9)."""
+    out = bytearray(line)
+    for n in range(len(out)):
+        left = out[n - step] if n >= step else 0
+        up = above[n]
+        corner = above[n - step] if n >= step else 0
+        match kind:
+            case 1:
+                out[n] = (out[n] + left) & 255
+            case 2:
+                out[n] = (out[n] + up) & 255
+            case 3:
+                out[n] = (out[n] + (left + up) // 2) & 255
+            case 4:
+                guess = left + up - corner
+                nearest = min((left, up, corner), key=lambda side: abs(guess - side))
+                out[n] = (out[n] + nearest) & 255
+    return bytes(out)
