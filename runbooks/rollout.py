@@ -125,8 +125,9 @@ class Rollout:
         lost = sorted(set(outcome.errors) & set(self.committed))
         if lost:
             raise NotReverted(
-                f"{', '.join(lost)} could not be told to go back and will do so by itself "
-                f"within {self.run.window} s:\n{words(outcome.errors)}"
+                f"{', '.join(lost)} could not be told to go back and will do so by itself within "
+                f"{self.run.window} s, unless it was confirmed already (status.py tells):\n"
+                f"{words(outcome.errors)}"
             )
 
     def _undo_one(self, task: Task) -> Result:

@@ -4,6 +4,7 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import paramiko
 from nornir.core.task import Task
 
 CHUNK = 65536
+KEEPALIVE = 3  # seconds between two signs of life that we send
+DEATH = 10  # seconds that one of them may go without an acknowledgement
 OPEN_TIMEOUT = 10.0  # seconds for a new channel on a connection that is thought to be up
 
 # A shell that reads its script from a pipe reads byte by byte; this takes it whole.
@@ -71,11 +74,19 @@ def _channel(task: Task) -> paramiko.Channel:
     try:
         connection: Any = task.host.get_connection("netmiko", task.nornir.config)
         transport = connection.remote_conn_pre.get_transport()
+        _notice_death(transport)
         channel: paramiko.Channel = transport.open_session(timeout=OPEN_TIMEOUT)
     except Exception as error:
         _forget(task)
         raise _refusal(task, error) from error
     return channel
+
+
+def _notice_death(transport: paramiko.Transport) -> None:
+    """Let a host that is gone end the wait for it, however long a script may be silent."""
+    transport.set_keepalive(KEEPALIVE)
+    if isinstance(transport.sock, socket.socket):  # not so behind a jump host
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
 
 
 def _forget(task: Task) -> None:

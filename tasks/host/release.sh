@@ -363,7 +363,7 @@ revert() { # back to what stood before the pending release; harmless when there 
 }
 alone_with_pending() { # a confirm and a revert do not overtake each other
     exec 8>"$state/.pending"
-    flock 8
+    flock -w 15 8 || die "another confirm or revert of this host is stuck"
 }
 # A commit that is still at work stops before its files are taken from under it.
 stop_commit() {
@@ -395,8 +395,8 @@ confirm() {
     alone_with_pending
     [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
+    rm -f "$state/pending" # from here on a revert finds nothing to do
     disarm
-    rm -f "$state/pending"
     clear_beside
     prune
     guarded drop_lock

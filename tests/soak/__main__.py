@@ -1,73 +1,99 @@
-"""Runs a long proof on this checkout's lab, and goes on where an earlier run ended.
-
-script/soak transaction [--seed N] [--only TEXT] [--most N] [--part K/N] [--table FILE]
-"""
+"""Runs a long proof on this checkout's lab, and goes on where an earlier run ended."""
 
 import argparse
 import json
 import sys
-import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lab.api import Lab
 from tests.soak import plan
-from tests.soak.table import table
-from tests.soak.transaction import Bench
+from tests.soak.races import race
+from tests.soak.table import race_table, transaction_table
+from tests.soak.transaction import Bench, Cell
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / ".soak"
+RACES = 50
+
+Line = dict[str, Any]
+Trial = Callable[[Lab, Bench], Line]
+
+
+def transaction(seed: int) -> Iterator[tuple[str, Trial]]:
+    """Every fault at every step of a deploy."""
+    for name, cell in plan.cells(seed):
+        yield f"{cell.host} / {name} / {cell.fault}", _cell(name, cell)
+
+
+def _cell(name: str, cell: Cell) -> Trial:
+    return lambda _, bench: {"step": name, **asdict(bench.run(cell))}
+
+
+def races(_: int) -> Iterator[tuple[str, Trial]]:
+    """Two controllers at once."""
+    for number in range(1, RACES + 1):
+        yield f"race {number}", lambda lab, bench: asdict(race(lab, bench))
+
+
+PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
+    "transaction": transaction,
+    "races": races,
+}
+TABLES = {"transaction": transaction_table, "races": race_table}
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="script/soak", description=__doc__)
-    parser.add_argument("proof", choices=["transaction"])
-    parser.add_argument("--seed", type=int, default=1, help="of the order (default: 1)")
-    parser.add_argument("--only", default="", help="cells whose name holds this text")
-    parser.add_argument("--most", type=int, default=10**6, help="this many cells at the most")
-    parser.add_argument(
-        "--part", default="1/1", metavar="K/N", help="the Kth of N parts, for several labs at once"
-    )
-    parser.add_argument("--table", type=Path, help="write the table of all results there")
-    asked = parser.parse_args(arguments)
+    asked = _flags().parse_args(arguments)
     results = RESULTS / f"{asked.proof}.jsonl"
     RESULTS.mkdir(exist_ok=True)
     done = _read(results)
-    part, parts = map(int, asked.part.split("/"))
-    todo = [
-        (name, cell)
-        for name, cell in list(plan.cells(asked.seed))[part - 1 :: parts]
-        if _key(name, asdict(cell)) not in done and asked.only in _key(name, asdict(cell))
-    ][: asked.most]
-    if todo:
-        lab = Lab.for_checkout()
-        lab.up()
-        lab.heal()
-        bench = Bench(lab)
-        for n, (name, cell) in enumerate(todo, 1):
-            verdict = bench.run(cell)
-            line = {"step": name, "at": round(time.time()), **asdict(verdict)}
-            with results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            done[_key(name, asdict(cell))] = line
-            said = "; ".join(verdict.wrong) or f"on {verdict.left_on}"
-            key = _key(name, asdict(cell))
-            print(f"{n}/{len(todo)} {key}: {said} ({verdict.seconds} s)", flush=True)
+    trials = list(PROOFS[asked.proof](asked.seed))[asked.part[0] - 1 :: asked.part[1]]
+    todo = [(key, trial) for key, trial in trials if key not in done and asked.only in key]
+    if todo[: asked.most]:
+        _run(todo[: asked.most], results, done)
     if asked.table:
-        asked.table.write_text(table(list(done.values())), encoding="utf-8")
+        asked.table.write_text(TABLES[asked.proof](list(done.values())), encoding="utf-8")
     wrong = [key for key, line in done.items() if line["wrong"]]
-    print(f"{len(done)} cells, {len(wrong)} wrong")
+    print(f"{len(done)} trials, {len(wrong)} wrong")
     return 1 if wrong else 0
 
 
-def _read(path: Path) -> dict[str, dict[str, object]]:
+def _run(todo: list[tuple[str, Trial]], results: Path, done: dict[str, Line]) -> None:
+    lab = Lab.for_checkout()
+    lab.up()
+    lab.heal()
+    bench = Bench(lab)
+    for n, (key, trial) in enumerate(todo, 1):
+        done[key] = {"key": key, **trial(lab, bench)}
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(done[key]) + "\n")
+        print(f"{n}/{len(todo)} {key}: {'; '.join(done[key]['wrong']) or 'right'}", flush=True)
+
+
+def _read(path: Path) -> dict[str, Line]:
     if not path.exists():
         return {}
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {_key(line["step"], line["cell"]): line for line in lines}
+    return {line["key"]: line for line in lines}
 
 
-def _key(name: str, cell: dict[str, object]) -> str:
-    return f"{cell['host']} / {name} / {cell['fault']}"
+def _flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(prog="script/soak", description=__doc__)
+    flags.add_argument("proof", choices=PROOFS)
+    flags.add_argument("--seed", type=int, default=1, help="of the order (default: 1)")
+    flags.add_argument("--only", default="", metavar="TEXT", help="trials whose name holds it")
+    flags.add_argument("--most", type=int, default=10**6, metavar="N", help="at the most so many")
+    flags.add_argument(
+        "--part",
+        type=lambda text: tuple(map(int, text.split("/"))),
+        default=(1, 1),
+        metavar="K/N",
+        help="the Kth of N parts, for several labs at once",
+    )
+    flags.add_argument("--table", type=Path, metavar="FILE", help="write the table of all results")
+    return flags
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ STEPS = {
     "check cloudflared": Step("curl *:20241/*", 1),
     "activate lsyncd": Step("systemctl restart lsyncd", 1),
     "move the pointer": Step("mv -f */current.next *", 1),
-    "confirm: disarm": Step("systemctl stop twinedge-revert.timer", 2),
     "confirm: settle": Step("rm -f */pending", 1),
+    "confirm: disarm": Step("systemctl stop twinedge-revert.timer", 2),
     "unlock": Step("rm -f */lock", 1),
 }
 # (controller, the host that is broken, the faults, the first step): the canary is broken

@@ -1,12 +1,13 @@
 """The results of a soak as a Markdown table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from tests.soak.plan import BENCHES, STEPS
 
 
-def table(lines: Sequence[dict[str, Any]]) -> str:
+def transaction_table(lines: Sequence[dict[str, Any]]) -> str:
     """One table for each broken host: a row a step, a column a fault."""
     parts = []
     for controller, host, faults, _ in BENCHES:
@@ -27,6 +28,16 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     wrong = [line for line in lines if line["wrong"]]
     parts.append(f"{len(lines)} cells, {len(wrong)} with something wrong.")
     return "\n".join(parts) + "\n"
+
+
+def race_table(lines: Sequence[dict[str, Any]]) -> str:
+    """Who won, and how often."""
+    winners = Counter(" and ".join(line["winners"]) or "neither" for line in lines)
+    rows = "".join(f"| {who} | {count} |\n" for who, count in sorted(winners.items()))
+    wrong = sum(bool(line["wrong"]) for line in lines)
+    return (
+        f"| won | times |\n|---|---|\n{rows}\n{len(lines)} races, {wrong} with something wrong.\n"
+    )
 
 
 def _cell(line: dict[str, Any] | None) -> str:

@@ -101,6 +101,10 @@ class _Connection:
     def get_transport(self) -> "_Connection":
         return self
 
+    sock = None
+
+    def set_keepalive(self, _: int) -> None: ...
+
     def open_session(self, timeout: float) -> _Channel:
         self.host.sessions += 1
         if self.host.refuses:
