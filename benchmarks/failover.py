@@ -5,7 +5,7 @@
 
 Every highly available service, every fault, both Caddyfiles, 100 requests per second from
 each of four vantages (two GETs to one POST), the fault at a seeded moment of Caddy's
-health interval. A finished cell is a line of the results file, and is not run again.
+health interval. A finished cell is a line of benchmarks/failover.jsonl, and is not run again.
 """
 
 import json
