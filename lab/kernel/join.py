@@ -35,6 +35,8 @@ def enter(pid: int) -> None:
 def become(procs: int, folder: str, argv: list[str]) -> None:
     os.write(procs, b"0")
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in PASSED_ON:  # a caller in the background ignores some of them
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     try:
         os.chdir(folder)
