@@ -174,7 +174,7 @@ FREE_TEXT = [
 
 @pytest.mark.parametrize(("file", "key"), FREE_TEXT)
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(hostile=HOSTILE)
 def test_hostile_free_text_is_refused_or_stays_one_value(
@@ -198,7 +198,7 @@ def fresh(site: Site) -> Any:
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(patterns=st.lists(HOSTILE, max_size=3))
 def test_hostile_exclude_patterns_are_refused_or_stay_values(site: Site, patterns: list[str]):

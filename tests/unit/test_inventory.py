@@ -158,7 +158,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("file", "key"), PLACES)
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(hostile=HOSTILE)
 def test_text_that_needs_quotes_never_enters_a_field_that_has_none(
