@@ -87,7 +87,7 @@ def refuse_busy(states: Mapping[str, HostState], break_lock: bool) -> None:
     for host, state in states.items():
         if state.pending and state.pending_until and state.pending_until > state.now:
             busy.append(f"{host}: {state.pending_words}")
-        elif state.lock and state.lock.until > state.now:
+        elif state.held:
             busy.append(f"{host}: {state.lock_words}")
     if busy and not break_lock:
         raise RolloutFailed(

@@ -57,7 +57,7 @@ def _summary(plan: HostPlan) -> str:
 
 def _notes(plan: HostPlan) -> Iterator[str]:
     state = plan.state
-    if state.lock and state.lock.until > state.now:
+    if state.held:
         yield state.lock_words
     if state.pending:
         yield state.pending_words

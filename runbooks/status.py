@@ -38,13 +38,12 @@ def status(arguments: Namespace) -> int:
 def _cells(state: HostState) -> list[str]:
     current = state.current
     drifted = [path for path, claimed in _claims(state) if has_drifted(state.files[path], claimed)]
-    locked = state.lock is not None and state.lock.until > state.now
     return [
         current.id if current else "none",
         current.commit if current else "-",
         _age(current.at, state.now) if current else "-",
         f"{len(drifted)} file{'s'[: len(drifted) != 1]}" if drifted else "none",
-        state.lock.holder if locked and state.lock else "free",
+        state.held.holder if state.held else "free",
         f"at {state.pending_until:%H:%M:%S} UTC" if state.pending_until else "none",
     ]
 
@@ -55,7 +54,7 @@ def _explain(states: Mapping[str, HostState]) -> None:
         for path, claimed in _claims(state):
             if has_drifted(state.files[path], claimed):
                 tell(host, f"{path} {drift_words(state.files[path])}", style="yellow")
-        if state.lock and state.lock.until > state.now:
+        if state.held:
             tell(host, state.lock_words, style="yellow")
         if state.pending and state.pending_until:
             tell(host, state.pending_words, style="yellow")

@@ -84,6 +84,11 @@ class HostState:
     tools: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
+    def held(self) -> Lock | None:
+        """The lock, while its lease lasts; one that has run out is no obstacle."""
+        return self.lock if self.lock and self.lock.until > self.now else None
+
+    @property
     def lock_words(self) -> str:
         """Who holds the lock, for the one who wanted it."""
         if self.lock is None:

@@ -143,29 +143,14 @@ def stage(
 
     Raises Busy or Refused; then nothing of it is left on the host.
     """
-    script = (
-        preamble(host, run)
-        + _script()
-        + "\nbegin_stage\n"
-        + _put("release.sh", preamble(host, run) + _script() + '\n"$@"\n')
-        + _put("meta", _meta(run, state))
-        + _payload(files, state)
-        + "end_stage\n"
-    )
+    script = f"{_begin_stage(host, run, state)}{_payload(files, state)}end_stage\n"
     _refuse(_speak(task, host, script, timeout=_patience(files)))
     return Result(host=task.host)
 
 
 def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
     """Nornir task: as `stage`, with the files of a release that lies on the host."""
-    script = (
-        preamble(host, run)
-        + _script()
-        + "\nbegin_stage\n"
-        + _put("release.sh", preamble(host, run) + _script() + '\n"$@"\n')
-        + _put("meta", _meta(run, state))
-        + f"adopt {word(earlier)}\nend_stage\n"
-    )
+    script = f"{_begin_stage(host, run, state)}adopt {word(earlier)}\nend_stage\n"
     _refuse(_speak(task, host, script, timeout=180.0))
     return Result(host=task.host)
 
@@ -208,6 +193,16 @@ def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0)
     output = _speak(task, host, f"{preamble(host, run)}{_script()}\n{verb}\n", timeout=timeout)
     _refuse(output)
     return Result(host=task.host, changed=True, result=output.stdout)
+
+
+def _begin_stage(host: Host, run: Run, state: HostState) -> str:
+    """Take the lock and open the release, with a copy of the script for the host itself."""
+    script = preamble(host, run) + _script()
+    return (
+        f"{script}\nbegin_stage\n"
+        + _put("release.sh", script + '\n"$@"\n')
+        + _put("meta", _meta(run, state))
+    )
 
 
 def _patience(files: Iterable[ConfigFile]) -> float:

@@ -105,5 +105,5 @@ def _work(plan: HostPlan) -> str:
         return f"release {state.pending} is not confirmed and goes back at {until}"
     if state.lock is None:
         return ""
-    stale = " (its time is over)" if state.lock.until <= state.now else ""
+    stale = "" if state.held else " (its time is over)"
     return f"{state.lock_words}{stale}"

@@ -42,7 +42,7 @@ def object_to_host(name: str, state: DrillState, now: datetime) -> Iterator[Obje
         )
     if host.pending:
         yield Objection(where=name, seen=f"release {host.pending} is not confirmed yet")
-    if host.lock and host.lock.until > host.now:
+    if host.held:
         yield Objection(where=name, seen=host.lock_words)
     offset = abs((host.now - now).total_seconds())
     if offset > CLOCK_SECONDS:
