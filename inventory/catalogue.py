@@ -16,6 +16,7 @@ from inventory.fields import (
     DnsName,
     EnvName,
     Flag,
+    HomePath,
     Line,
     Name,
     Path,
@@ -240,6 +241,13 @@ class SyncLogin(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Memory(Strict):
+    """Where the history lies on the control node: one SQLite file, in a folder of its own."""
+
+    file: HomePath = "~/.local/state/twinedge/journal.db"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Site(Strict):
     """What differs from one operator to the next: inventory/defaults.yaml."""
 
@@ -250,6 +258,7 @@ class Site(Strict):
     tls: Tls
     resolver: Resolver
     sync: SyncLogin
+    journal: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, kw_only=True)

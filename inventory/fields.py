@@ -31,6 +31,10 @@ def _path(value: str) -> str:
     return value
 
 
+def _home_path(value: str) -> str:
+    return "~" + _path(value[1:]) if value.startswith("~/") else _path(value)
+
+
 def _secret(value: str) -> str:
     scheme, _, rest = value.partition(":")
     if scheme not in SECRET_SCHEMES or not rest.strip() or not value.isprintable():
@@ -51,6 +55,7 @@ DnsName = Annotated[
     ),
 ]
 Path = Annotated[str, AfterValidator(_path)]
+HomePath = Annotated[str, AfterValidator(_home_path)]
 UrlPath = Annotated[
     str,
     AfterValidator(

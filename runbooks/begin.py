@@ -120,18 +120,26 @@ def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
 
 def new_run(arguments: Namespace, commit: str) -> Run:
     """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
-    now = datetime.now(UTC)
-    user = os.environ.get("SUDO_USER") or getpass.getuser()
     return Run(
-        id=f"{now:%Y%m%dT%H%M%S-%f}",
+        id=new_id(),
         token=secrets.token_hex(8),
-        holder=f"{user}@{socket.gethostname()}",
+        holder=operator(),
         commit=commit,
-        at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         window=arguments.window,
         keep=arguments.keep,
         break_lock=arguments.break_lock,
     )
+
+
+def new_id() -> str:
+    """The id of a run that begins now: ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S-%f}"
+
+
+def operator() -> str:
+    """Who runs this, and on which machine."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 
 
 def _least_primary(catalogue: Catalogue) -> str:

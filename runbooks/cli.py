@@ -26,6 +26,7 @@ from inventory.errors import InventoryError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import ROOT
+from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
 
 out = Console(highlight=False, soft_wrap=True)
@@ -171,24 +172,31 @@ def main(work: Callable[[argparse.Namespace], int], flags: argparse.ArgumentPars
         signal.signal(ending, _terminate)
     try:
         status = work(arguments)
-    except (InventoryError, UsageError) as error:
-        status = _tell(error, Exit.USAGE, arguments.debug)
-    except HostError as error:
-        status = _tell(error, Exit.FAILED, arguments.debug)
-    except KeyboardInterrupt as error:
-        status = _tell(error, Exit.INTERRUPTED, arguments.debug)
-    except Exception as error:
-        status = _tell(error, Exit.FAILED, arguments.debug)
+    except (Exception, KeyboardInterrupt) as error:
+        status = status_of(error)
+        _tell(error, arguments.debug)
     sys.exit(status)
+
+
+def status_of(error: BaseException) -> Exit:
+    """The exit status of a run that ends with `error`."""
+    if isinstance(error, InventoryError | UsageError):
+        return Exit.USAGE
+    if isinstance(error, NotUndone):
+        return Exit.NOT_UNDONE
+    return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.FAILED
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(error: BaseException, status: Exit, debug: bool) -> Exit:
+def _tell(error: BaseException, debug: bool) -> None:
     if debug:
         err.print(redact(traceback.format_exc()), markup=False)
+    elif isinstance(error, NotUndone):
+        for line in str(error).splitlines():
+            err.print(line, style="bold white on red", markup=False)
     elif isinstance(error, InventoryError | UsageError | HostError):
         err.print(f"error: {redact(str(error))}", markup=False)
     elif isinstance(error, KeyboardInterrupt):
@@ -199,7 +207,6 @@ def _tell(error: BaseException, status: Exit, debug: bool) -> Exit:
             f"error in twinedge itself ({kind}): {redact(str(error))}; --debug shows where",
             markup=False,
         )
-    return status
 
 
 def tell(label: str, words: str, *, style: str = "") -> None:

@@ -15,8 +15,9 @@ from nornir.core.task import Result, Task
 from inventory.source import Source, includes, read_source
 from runbooks import approved, begin
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.remember import remembered
 from runbooks.rollout import Rollout, RolloutFailed
-from runbooks.show import show_done, show_plans
+from runbooks.show import done_words, show_done, show_plans
 from tasks import release
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
@@ -156,10 +157,19 @@ def _apply(
         host = session.catalogue.hosts[name]
         return release.stage(task, host, run, files[name], plans[name].state)
 
-    canary = begin.canary(arguments, session)
-    with working(f"deploying release {run.id}") as say:
-        transaction = Rollout(session=session, run=run, hosts=todo, canary=canary, say=say)
+    with (
+        working(f"deploying release {run.id}") as show,
+        remembered(session, "deploy", run.id, show=show) as record,
+    ):
+        transaction = Rollout(
+            session=session,
+            run=run,
+            hosts=todo,
+            canary=begin.canary(arguments, session),
+            say=record.step,
+        )
         transaction.execute(stage)
+        record.conclude(Exit.OK, done_words(transaction, plans))
     show_done(transaction, plans)
     return Exit.OK
 

@@ -17,9 +17,9 @@ from runbooks.cli import Exit, Session, UsageError, main, open_session, out, par
 from runbooks.readiness import readiness
 from runbooks.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.rehearsal import Rehearsal
+from runbooks.remember import remembered
 from runbooks.show_drill import (
     say_event,
-    show_not_undone,
     show_plan,
     show_readiness,
     show_result,
@@ -27,7 +27,6 @@ from runbooks.show_drill import (
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report
-from tasks.drill.restore import NotUndone
 from tasks.drill.result import DrillResult
 
 REPORTS = Path("reports")
@@ -144,18 +143,11 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
 
 
 def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
-    rehearsal = Rehearsal(
-        session=session,
-        service=plan.service,
-        fault=plan.fault,
-        run=plan.run,
-        load=plan.load,
-        hold=arguments.hold,
-        unseen=plan.unseen,
-        say=say_event,
-    )
-    result = rehearsal.perform()
-    prove_undone(session, plan)
+    with remembered(session, "drill", plan.run.id, show=say_event) as record:
+        result = Rehearsal(session=session, plan=plan, say=record.step).perform()
+        prove_undone(session, plan)
+        record.drilled(result)
+        record.conclude(Exit.OK if result.kept else Exit.FAILED, result.words)
     path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report(result), encoding="utf-8")
@@ -165,14 +157,5 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
     return result
 
 
-def guarded(arguments: Namespace) -> int:
-    """`failover`, where a fault that stays is the loudest message and an exit status of its own."""
-    try:
-        return failover(arguments)
-    except NotUndone as error:
-        show_not_undone(error)
-        return Exit.NOT_UNDONE
-
-
 if __name__ == "__main__":
-    main(guarded, flags())
+    main(failover, flags())

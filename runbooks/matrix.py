@@ -164,11 +164,16 @@ def _few(words: Sequence[str]) -> str:
 
 def show_summary(findings: Sequence[Finding], seconds: float) -> None:
     """How many checks ended how, and how long all took."""
+    well = all(finding.status <= Status.SKIPPED for finding in findings)
+    words = f"{len(findings)} checks in {seconds:.1f} s: {counts(findings)}"
+    out.print(Text(words, style="green" if well else ""))
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """How many checks ended how."""
     roots = [finding for finding in findings if finding.cause is None]
-    counts = {status: sum(f.status is status for f in roots) for status in Status}
-    told = [f"{count} {status.word}" for status, count in counts.items() if count]
+    found = {status: sum(f.status is status for f in roots) for status in Status}
+    told = [f"{count} {status.word}" for status, count in found.items() if count]
     if follow := len(findings) - len(roots):
         told.append(f"{follow} only follow from these")
-    well = counts[Status.OK] + counts[Status.SKIPPED] == len(findings)
-    words = f"{len(findings)} checks in {seconds:.1f} s: {', '.join(told)}"
-    out.print(Text(words, style="green" if well else ""))
+    return ", ".join(told)

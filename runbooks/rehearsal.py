@@ -5,7 +5,7 @@ The one module that knows the wall clock of a drill.
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,14 +13,13 @@ from types import FrameType
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Host, Service
+from inventory.catalogue import Host
 from runbooks.cli import Outcome, Session
+from runbooks.ready import Plan
 from tasks.drill import restore
-from tasks.drill.faults import Fault
 from tasks.drill.ledger import Moments, Row
 from tasks.drill.load import Load
 from tasks.drill.result import DrillResult, conclude
-from tasks.release import Run
 from tasks.shell import HostError
 
 STEADY = 3.0  # seconds of load before the fault: what normal looks like
@@ -32,60 +31,61 @@ SLACK = 15.0  # seconds that a host's own restore may take after its timer fired
 
 @dataclass(kw_only=True)
 class Rehearsal:
-    """`hold` is how long the fault lasts, in seconds; `run.window` when it ends by itself."""
+    """Performs `plan` once; `say` is told each event."""
 
     session: Session
-    service: Service
-    fault: Fault
-    run: Run
-    load: Load
-    hold: float
-    unseen: Mapping[str, str]
+    plan: Plan
     say: Callable[[str], None]
     _affected: set[str] = field(default_factory=set)
 
     @property
     def host(self) -> Host:
-        return self.session.catalogue.hosts[self.fault.host]
+        return self.session.catalogue.hosts[self.plan.fault.host]
+
+    @property
+    def _load(self) -> Load:
+        return self.plan.load
 
     def perform(self) -> DrillResult:
         """The whole drill. Raises DrillRefused, and NotUndone after everything was tried."""
         began = datetime.now(UTC)
-        self.load.start()
+        self._load.start()
         try:
             time.sleep(STEADY)
             self._refuse_unsteady()
             fault_at, restored_at = self._break_and_restore()
             self._watch_return(restored_at)
         finally:
-            rows = self.load.stop()
-        moments = Moments(fault=fault_at, restore=restored_at, end=self.load.now)
+            rows = self._load.stop()
+        moments = Moments(fault=fault_at, restore=restored_at, end=self._load.now)
         return conclude(
-            self.service,
-            self.fault,
+            self.plan.service,
+            self.plan.fault,
             rows,
             moments,
-            rate=self.load.question.rate,
+            rate=self._load.question.rate,
             began=began,
-            unseen=self.unseen,
+            unseen=self.plan.unseen,
         )
 
     def _refuse_unsteady(self) -> None:
         self._affected = self._served_by_broken()
-        lost = [row for row in self.load.rows if row.lost]
-        if lost or not self.load.rows:
+        lost = [row for row in self._load.rows if row.lost]
+        if lost or not self._load.rows:
             why = ", ".join(sorted({f"{row.error} from {row.vantage}" for row in lost}))
             raise restore.DrillRefused(
-                f"{len(lost)} of {len(self.load.rows)} requests were lost before any fault "
+                f"{len(lost)} of {len(self._load.rows)} requests were lost before any fault "
                 f"({why or 'none was sent'}); nothing was broken"
             )
 
     def _break_and_restore(self) -> tuple[float, float]:
         """Moments of the fault and of its end."""
         try:
-            fault_at = self.load.now
-            self.say(f"breaking: {self.fault.words}")
-            self._on_host(lambda task: restore.inject(task, self.host, self.run, self.fault))
+            fault_at = self._load.now
+            self.say(f"breaking: {self.plan.fault.words}")
+            self._on_host(
+                lambda task: restore.inject(task, self.host, self.plan.run, self.plan.fault)
+            )
             self._hold(fault_at)
         except restore.DrillRefused:
             raise
@@ -95,13 +95,13 @@ class Rehearsal:
             raise
         with uninterrupted():
             self._restore()
-        return fault_at, self.load.now
+        return fault_at, self._load.now
 
     def _hold(self, since: float) -> None:
         """Until the time is up, or it is plain that nobody takes over."""
-        patience = GIVE_UP * (self.service.limits.failover or self.hold)
+        patience = GIVE_UP * (self.plan.service.limits.failover or self.plan.hold)
         taken_over = False
-        while (lasted := self.load.now - since) < self.hold:
+        while (lasted := self._load.now - since) < self.plan.hold:
             if not taken_over and self._answers(since, broken=False):
                 taken_over = True
                 self.say(f"the fallback answers, {lasted:.1f} s after the fault")
@@ -112,21 +112,21 @@ class Rehearsal:
 
     def _restore(self) -> None:
         """Undo the fault now; while the host cannot be reached, its own timer does."""
-        deadline = time.monotonic() + self.run.window + SLACK
+        deadline = time.monotonic() + self.plan.run.window + SLACK
         while True:
             try:
-                self._on_host(lambda task: restore.restore(task, self.host, self.run))
+                self._on_host(lambda task: restore.restore(task, self.host, self.plan.run))
                 self.say("restored")
                 return
             except HostError as error:
                 if time.monotonic() > deadline:
-                    raise restore.NotUndone(self.host, self.fault, str(error)) from error
+                    raise restore.NotUndone(self.host, self.plan.fault, str(error)) from error
                 self.say(f"{error}; trying again, and its own timer is armed")
                 time.sleep(1)
 
     def _watch_return(self, since: float) -> None:
-        patience = GIVE_UP * (self.service.limits.failback or self.hold)
-        while (lasted := self.load.now - since) < patience:
+        patience = GIVE_UP * (self.plan.service.limits.failback or self.plan.hold)
+        while (lasted := self._load.now - since) < patience:
             if not self._affected:
                 break
             if self._answers(since, broken=True):
@@ -137,9 +137,11 @@ class Rehearsal:
 
     def _served_by_broken(self) -> set[str]:
         """Vantages that only the host that is about to break serves now."""
-        signed = [row for row in list(self.load.rows) if row.served_by]
+        signed = [row for row in list(self._load.rows) if row.served_by]
         spared = {
-            row.vantage for row in signed if row.served_by not in self.fault.broken_for(row.vantage)
+            row.vantage
+            for row in signed
+            if row.served_by not in self.plan.fault.broken_for(row.vantage)
         }
         return {row.vantage for row in signed} - spared
 
@@ -149,17 +151,17 @@ class Rehearsal:
         return bool(self._affected) and self._affected <= heard
 
     def _recent(self, since: float) -> Iterator[Row]:
-        for row in reversed(list(self.load.rows)):
+        for row in reversed(list(self._load.rows)):
             if row.done < since:
                 break
             if row.due >= since and not row.lost and row.served_by:
                 yield row
 
     def _is_from(self, row: Row, broken: bool) -> bool:
-        return (row.served_by in self.fault.broken_for(row.vantage)) == broken
+        return (row.served_by in self.plan.fault.broken_for(row.vantage)) == broken
 
     def _on_host(self, work: Callable[[Task], Result]) -> None:
-        outcome: Outcome = self.session.run(work, [self.fault.host])
+        outcome: Outcome = self.session.run(work, [self.plan.fault.host])
         for error in outcome.errors.values():
             raise error
 

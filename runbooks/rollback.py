@@ -17,6 +17,7 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Catalogue, Host
 from runbooks import begin
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
+from runbooks.remember import remembered
 from runbooks.rollout import Rollout
 from tasks import release
 from tasks.live import HostState, ReleaseInfo, Releases
@@ -72,17 +73,20 @@ def _apply(
         host = session.catalogue.hosts[task.host.name]
         return release.stage_earlier(task, host, run, todo[host.name].id, states[host.name])
 
-    canary = begin.canary(arguments, session)
-    with working(f"returning with release {run.id}") as say:
+    with (
+        working(f"returning with release {run.id}") as show,
+        remembered(session, "rollback", run.id, show=show) as record,
+    ):
         transaction = Rollout(
             session=session,
             run=run,
             hosts=list(todo),
-            canary=canary,
-            say=say,
+            canary=begin.canary(arguments, session),
+            say=record.step,
             promised=lambda hosts: _still_promised(session, hosts),
         )
         transaction.execute(stage)
+        record.conclude(Exit.OK, "; ".join(f"{host} to {todo[host].id}" for host in todo))
     for host, activated in transaction.activated.items():
         tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
     out.print(f"release {run.id} is confirmed", style="green")

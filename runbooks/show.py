@@ -29,12 +29,22 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
 
 def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
     """What was put in place and activated where."""
+    for host, words in _done(rollout, plans):
+        tell(host, words)
+    run = rollout.run
+    out.print(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
+
+
+def done_words(rollout: Rollout, plans: Mapping[str, HostPlan]) -> str:
+    """The same in a sentence."""
+    return "; ".join(f"{host}: {words}" for host, words in _done(rollout, plans))
+
+
+def _done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> Iterator[tuple[str, str]]:
     for host in rollout.committed:
         count = len(plans[host].changes)
         activated = ", ".join(rollout.activated.get(host, ())) or "nothing"
-        tell(host, f"{count} file{'s'[: count != 1]} put in place; activated: {activated}")
-    run = rollout.run
-    out.print(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
+        yield host, f"{count} file{'s'[: count != 1]} put in place; activated: {activated}"
 
 
 def _show_change(plan: HostPlan, change: FileChange) -> None:

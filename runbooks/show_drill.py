@@ -13,7 +13,6 @@ from runbooks.readiness import Readiness
 from runbooks.ready import Plan
 from tasks.drill.outage import Verdict
 from tasks.drill.preflight import Objection
-from tasks.drill.restore import NotUndone
 from tasks.drill.result import DrillResult
 
 
@@ -68,8 +67,8 @@ def show_result(result: DrillResult, report: Path) -> None:
     table.add_row("requests", *(str(outage.asked) for outage in result.outages), "")
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
     out.print(table)
-    words, style = ("within the budget", "green") if result.kept else ("OVER BUDGET", "bold red")
-    out.print(f"{result.fault.title(result.service)}: {words}", style=style)
+    style = "green" if result.kept else "bold red"
+    out.print(f"{result.fault.title(result.service)}: {result.words}", style=style)
     out.print(f"the picture: {report}", markup=False)
 
 
@@ -90,8 +89,3 @@ def show_readiness(found: Sequence[Readiness]) -> None:
         for finding in each.breaks:
             tell("", f"{finding.subject}: {finding.seen}, expected {finding.expected}")
             tell("", f"→ {finding.todo}" if finding.todo else "")
-
-
-def show_not_undone(error: NotUndone) -> None:
-    for line in str(error).splitlines():
-        err.print(line, style="bold white on red", markup=False)

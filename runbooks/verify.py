@@ -24,6 +24,7 @@ from runbooks.cli import (
     refuse_unknown,
     working,
 )
+from runbooks.remember import remembered
 from runbooks.survey import Inquiry
 from tasks.checks import access, caddy, caddy_config, config, dns, host, mesh, service, sync, tunnel
 from tasks.checks.diagnosis import diagnose, faults, verdict
@@ -86,16 +87,19 @@ def verify(arguments: Namespace) -> int:
     checks, services = _chosen_checks(arguments), _chosen_services(arguments, session)
     if arguments.timeout <= 0:
         raise UsageError("--timeout should be more than 0 seconds")
-    with working(f"asking {len(session.hosts)} hosts about {len(services)} services"):
-        survey = Inquiry(
-            session=session, checks=checks, services=services, timeout=arguments.timeout
-        ).take()
-    findings = diagnose(judge(survey, checks))
-    if all(finding.check == "host" for finding in findings) and checks != {"host"}:
-        raise UsageError("these filters leave nothing to check")
-    worst = verdict(findings, strict=arguments.strict)
-    _tell(arguments, survey, findings, time.monotonic() - started, STATUSES[worst])
-    return STATUSES[worst]
+    with remembered(session, "verify") as record:
+        with working(f"asking {len(session.hosts)} hosts about {len(services)} services"):
+            survey = Inquiry(
+                session=session, checks=checks, services=services, timeout=arguments.timeout
+            ).take()
+        findings = diagnose(judge(survey, checks))
+        if all(finding.check == "host" for finding in findings) and checks != {"host"}:
+            raise UsageError("these filters leave nothing to check")
+        status = STATUSES[verdict(findings, strict=arguments.strict)]
+        record.found(findings)
+        record.conclude(status, matrix.counts(findings))
+    _tell(arguments, survey, findings, time.monotonic() - started, status)
+    return status
 
 
 def _chosen_checks(arguments: Namespace) -> frozenset[str]:

@@ -43,6 +43,7 @@ class Site:
         credentials = folder / "tunnel.json"
         credentials.write_text('{"TunnelSecret": "tunnel-secret-value"}', encoding="utf-8")
         self.change("defaults", "data.tunnel.credentials", f"file:{credentials}")
+        self.change("defaults", "data.journal.file", str(self.journal))
         token = folder / "mcp-token"
         token.write_text("mcp-secret-value\n", encoding="utf-8")
         env = "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN"
@@ -51,6 +52,10 @@ class Site:
     @property
     def config(self) -> Path:
         return self.folder / "config.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal" / "journal.db"
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.yaml"

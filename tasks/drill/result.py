@@ -37,6 +37,11 @@ class DrillResult:
         verdicts = [verdict for found in self.verdicts.values() for verdict in found]
         return bool(verdicts) and all(verdict.kept for verdict in verdicts)
 
+    @property
+    def words(self) -> str:
+        """The verdict, as one line."""
+        return "within the budget" if self.kept else "OVER BUDGET"
+
     def as_json(self) -> dict[str, Any]:
         """The numbers without the single requests; times in seconds."""
         return {

@@ -43,7 +43,7 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def until(true: Callable[[], bool], seconds: float = 4.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "did not come true in time"

@@ -1,0 +1,1 @@
+"""What is remembered, and who is told: history, alerts, metrics, the page."""

@@ -1,0 +1,58 @@
+"""The tables of the journal, and the steps from each version of them to the next.
+
+`user_version` says how many of MIGRATIONS a file has seen. A step that was released is
+never changed: a later one is added. Times are seconds since 1970, UTC.
+"""
+
+FIRST = """
+CREATE TABLE runs (
+    id       TEXT PRIMARY KEY,
+    kind     TEXT NOT NULL,     -- deploy, rollback, verify, drill, sync, readiness
+    began    REAL NOT NULL,
+    seconds  REAL,              -- NULL while it runs, and for ever when it was killed
+    status   INTEGER,           -- its exit status; NULL likewise
+    operator TEXT NOT NULL,     -- user@machine
+    commit_id TEXT NOT NULL,    -- of the checkout
+    asked    TEXT NOT NULL,     -- its flags
+    words    TEXT NOT NULL      -- how it ended, in a sentence
+) STRICT;
+CREATE INDEX runs_by_time ON runs (kind, began);
+
+CREATE TABLE steps (            -- what a run did, in order
+    run   TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at    REAL NOT NULL,
+    words TEXT NOT NULL
+) STRICT;
+CREATE INDEX steps_by_run ON steps (run);
+
+CREATE TABLE episodes (         -- a stretch of time in which one finding stayed the same
+    id       INTEGER PRIMARY KEY,
+    "check"  TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    vantage  TEXT NOT NULL,
+    service  TEXT,
+    host     TEXT,
+    hop      TEXT NOT NULL,
+    status   INTEGER NOT NULL,  -- Status
+    since    REAL NOT NULL,     -- first seen so
+    until    REAL NOT NULL,     -- seen otherwise; the last look, while it lasts
+    seen     TEXT NOT NULL,     -- at the last look
+    expected TEXT NOT NULL,
+    cause    TEXT,
+    todo     TEXT NOT NULL
+) STRICT;
+CREATE INDEX episodes_by_part ON episodes ("check", subject, vantage, until);
+CREATE INDEX episodes_by_time ON episodes (until);
+
+CREATE TABLE drills (
+    run      TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    service  TEXT NOT NULL,
+    fault    TEXT NOT NULL,
+    host     TEXT NOT NULL,
+    kept     INTEGER NOT NULL,  -- was it within the budget?
+    document TEXT NOT NULL      -- the whole result as JSON, without the single requests
+) STRICT;
+CREATE INDEX drills_by_run ON drills (run);
+"""
+
+MIGRATIONS = (FIRST,)

@@ -1,0 +1,106 @@
+"""The journal's file: opening it, bringing it to the present schema, one transaction.
+
+SQLite in WAL mode: a crash or a full disk ends a transaction as if it had never begun.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from journal.schema import MIGRATIONS
+
+PATIENCE = 1.0  # seconds; a journal that others hold never keeps a run longer
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written; whoever keeps it goes on without."""
+
+
+class Store:
+    """One connection to the journal at `path`, which is made when it is not there.
+
+    Raises JournalError, here and from `transaction`, in words that name the file.
+    """
+
+    def __init__(self, path: Path, migrations: tuple[str, ...] = MIGRATIONS) -> None:
+        self.path = path
+        with self._in_words():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            self._prepare(migrations)
+
+    def _prepare(self, migrations: tuple[str, ...]) -> None:
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._connection.execute(f"PRAGMA {setting}")
+        if self._version == len(migrations):
+            return
+        with self.transaction():
+            self._migrate(migrations)  # asks again: another run may just have done it
+
+    @property
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self, migrations: tuple[str, ...]) -> None:
+        seen = self._version
+        if seen > len(migrations):
+            raise JournalError(
+                f"{self.path}: written by a newer twinedge (version {seen} of its tables, "
+                f"known here: {len(migrations)}): git pull"
+            )
+        for step in migrations[seen:]:
+            for statement in _statements(step):
+                self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside is written, or nothing of it."""
+        with self._in_words():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def read(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        with self._in_words(), closing(self._connection.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{self.path}: {_words(error)}") from error
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: `executescript` would end the transaction that they belong to."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _words(error: sqlite3.DatabaseError) -> str:
+    words = str(error)
+    if "locked" in words:
+        return f"another run has held it for over {PATIENCE:g} s"
+    if "full" in words:
+        return "no space is left on its disk"
+    if "not a database" in words or "malformed" in words:
+        return f"is no journal any more ({words}): move it away, and a new one begins"
+    return words

@@ -1,0 +1,117 @@
+"""Every run goes into the history: that it began, what it did and found, how it ended."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from inventory.source import read_source
+from journal.entries import DrillEntry, Run, Step
+from journal.history import History
+from journal.store import JournalError
+from runbooks.begin import new_id, operator
+from runbooks.cli import Exit, Session, err, status_of
+from tasks.checks.finding import Finding
+from tasks.drill.result import DrillResult
+
+T = TypeVar("T")
+
+
+class Record:
+    """What one run tells the history. A history that fails is told once, and left alone.
+
+    Until `conclude` says otherwise, the run went well. `show` tells the operator a step.
+    """
+
+    def __init__(self, path: Path, run: Run, show: Callable[[str], None]) -> None:
+        self.run = run
+        self._show = show
+        self._status, self._words = Exit.OK, ""
+        self._steps: list[Step] = []
+        self.history = self._try(lambda: History(path))
+        self._tell(lambda history: history.begin(run))
+
+    def step(self, words: str) -> None:
+        """Show a step, and note it; it is written when the run ends."""
+        self._show(words)
+        self._steps.append(Step(at=datetime.now(UTC), words=words))
+
+    def conclude(self, status: Exit, words: str) -> None:
+        """How the run ended, in one sentence."""
+        self._status, self._words = status, words
+
+    def found(self, findings: Iterable[Finding]) -> None:
+        self._tell(lambda history: history.look(findings, datetime.now(UTC)))
+
+    def drilled(self, result: DrillResult) -> None:
+        entry = DrillEntry(
+            run=self.run.id,
+            service=result.service,
+            fault=result.fault.kind,
+            host=result.fault.host,
+            kept=result.kept,
+            document=result.as_json(),
+        )
+        self._tell(lambda history: history.drilled(entry))
+
+    def end(self) -> None:
+        self._tell(
+            lambda history: history.end(
+                self.run.id,
+                at=datetime.now(UTC),
+                status=self._status,
+                words=self._words,
+                steps=self._steps,
+            )
+        )
+        if self.history:
+            self.history.close()
+
+    def _tell(self, work: Callable[[History], None]) -> None:
+        if self.history:
+            history = self.history
+            self._try(lambda: work(history))
+
+    def _try(self, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except JournalError as error:
+            self.history = None
+            err.print(f"not remembered: {error}", style="yellow", markup=False)
+            return None
+
+
+@contextmanager
+def remembered(
+    session: Session,
+    kind: str,
+    run: str | None = None,
+    *,
+    show: Callable[[str], None] = lambda _: None,
+) -> Iterator[Record]:
+    """The record of a run of `kind`, whose id is `run` if it has one already.
+
+    However it ends, that is noted; a run that is killed is one without an end.
+    """
+    path = Path(session.catalogue.site.journal.file).expanduser()
+    record = Record(path, _run(kind, run), show)
+    try:
+        yield record
+    except BaseException as error:
+        record.conclude(status_of(error), str(error) or "interrupted")
+        raise
+    finally:
+        record.end()
+
+
+def _run(kind: str, run: str | None) -> Run:
+    return Run(
+        id=run or new_id(),
+        kind=kind,
+        began=datetime.now(UTC),
+        operator=operator(),
+        commit=read_source().label,
+        asked=" ".join(sys.argv[1:]),
+    )
