@@ -7,11 +7,17 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 SECRET_SCHEMES = ("env", "file", "cmd")
+
+
+class Strict:
+    """Read from YAML with unknown keys refused."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def _matching(pattern: str, meaning: str) -> Callable[[str], str]:
