@@ -55,4 +55,8 @@ CREATE TABLE drills (
 CREATE INDEX drills_by_run ON drills (run);
 """
 
-MIGRATIONS = (FIRST,)
+WAYS = """
+ALTER TABLE episodes ADD COLUMN way INTEGER NOT NULL DEFAULT 0;  -- users enter the service so
+"""
+
+MIGRATIONS = (FIRST, WAYS)
