@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,16 +16,10 @@ from journal.alerts.tell import Alerting
 from journal.entries import Run
 from journal.history import History
 from tests.site import ROOT
-from tests.unit.endpoint import Endpoint, endpoint
+from tests.unit.endpoint import Endpoint
 from tests.unit.looks import MINUTE, NOON, STEP, look, stopped
 
 PLEX, ORGANIZR = stopped("plex", "unraid"), stopped("organizr", "vps2")
-
-
-@pytest.fixture
-def chat() -> Iterator[Endpoint]:
-    with endpoint() as made:
-        yield made
 
 
 @pytest.fixture
