@@ -14,10 +14,10 @@ class HeartbeatError(Exception):
     """The heartbeat was not taken. Its address is not in the words."""
 
 
-def beat(reference: str, patience: float = PATIENCE) -> None:
+def beat(reference: str) -> None:
     """Call the address once. Raises InventoryError or HeartbeatError."""
     url = Secret(reference).reveal()
-    error = _within(lambda: _call(url, patience), patience)
+    error = _within(lambda: _call(url, PATIENCE), PATIENCE)
     if error:
         raise HeartbeatError(f"{reference}: {error}")
 

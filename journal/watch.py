@@ -6,12 +6,14 @@ Each of them fails alone, says so in words, and never fails the run.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from inventory.catalogue import Catalogue
 from inventory.secret import redact
 from journal.alerts.tell import Alerting
 from journal.heartbeat import beat
 from journal.history import History
+from journal.page.page import page, write
 from tasks.checks.finding import Finding
 
 
@@ -26,8 +28,7 @@ class Watch:
     def looked(self, findings: Sequence[Finding], at: datetime) -> None:
         """After a look at everything."""
         site = self.catalogue.site
-        if site.alerts.urls:
-            self._alone("alerts", lambda: self._alert(findings, at))
+        self._alone("alerts", lambda: self._alert(findings, at))
         if site.heartbeat:
             url = site.heartbeat.url
             self._alone("heartbeat", lambda: beat(url))
@@ -37,6 +38,13 @@ class Watch:
         alerting.looked(findings, at)
         for problem in alerting.deliver(at):
             self.say(f"an alert was not delivered, the next run tries again: {problem}")
+
+    def ran(self, at: datetime) -> None:
+        """After any run."""
+        target = self.catalogue.site.page
+        if target:
+            file = Path(target.directory) / "index.html"
+            self._alone("page", lambda: write(page(self.catalogue, self.history, at), file))
 
     def _alone(self, what: str, work: Callable[[], None]) -> None:
         try:

@@ -90,6 +90,7 @@ class Record:
         watch = Watch(catalogue=self._catalogue, history=history, say=_warn)
         if self._look:
             watch.looked(*self._look)
+        watch.ran(datetime.now(UTC))
 
     def _tell(self, work: Callable[[History], None]) -> None:
         if self.history:

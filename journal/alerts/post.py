@@ -47,10 +47,9 @@ class Address:
         return _send(url, message, f"{message.body}\n{late}" if late else message.body)
 
 
-def deliver(
-    waiting: Iterable[Delivery], now: datetime, deadline: float = DEADLINE
-) -> Iterator[Outcome]:
-    """Send to each address in order, until one message does not arrive or the time is over.
+def deliver(waiting: Iterable[Delivery], now: datetime, deadline: float) -> Iterator[Outcome]:
+    """Send to each address in order, until one message does not arrive or `deadline` seconds
+    are over.
 
     Each address has a thread that dies with the process: a name server that hangs keeps
     nobody. What was under way at the deadline is sent again by the next run.

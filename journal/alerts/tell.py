@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from inventory.catalogue import Site
+from journal.alerts import post
 from journal.alerts.book import Book
 from journal.alerts.notice import follow_up
-from journal.alerts.post import deliver
 from journal.alerts.problem import Look
 from journal.alerts.words import messages, moment, unwatched
 from journal.history import History
@@ -29,8 +29,11 @@ class Alerting:
         return Book(self.history.store)
 
     def looked(self, findings: Sequence[Finding], at: datetime) -> None:
-        """Note what people are to be told after a look at everything."""
+        """Note what people are to be told after a look at everything; if there are any."""
         rules, last = self.site.alerts, self.book.last_look()
+        if not rules.urls:
+            self.book.note(at, [], [], ())
+            return
         quiet = self.silence(at) is not None
         watched = last is None or at - last < rules.unwatched_after
         notices, news = follow_up(
@@ -44,7 +47,7 @@ class Alerting:
     def deliver(self, at: datetime) -> list[str]:
         """Send what waits; what does not arrive waits on. Tells why, one line an address."""
         problems = []
-        for delivery, error in deliver(self.book.waiting(), at):
+        for delivery, error in post.deliver(self.book.waiting(), at, post.DEADLINE):
             if error:
                 self.book.failed(delivery, error)
                 problems.append(f"{delivery.target}: {error}")

@@ -114,7 +114,12 @@ def verify(
 
 
 @pytest.fixture
-def chat() -> Iterator[Endpoint]:
-    """A real endpoint on loopback that alerts and heartbeats may be sent to."""
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """A real endpoint on loopback that alerts and heartbeats may be sent to.
+
+    A busy machine may take longer for it than a run would wait.
+    """
+    for limit in ("alerts.post.DEADLINE", "alerts.post.PATIENCE", "heartbeat.PATIENCE"):
+        monkeypatch.setattr(f"journal.{limit}", 60.0)
     with endpoint() as made:
         yield made

@@ -80,16 +80,16 @@ def test_a_dead_endpoint_is_told_in_words_and_changes_no_exit_status(
     assert "SECRETTOKEN" not in done.out + done.err and "/beat" not in done.err
 
 
-def test_an_endpoint_that_never_answers_keeps_a_run_for_a_few_seconds_at_most(
+def test_an_endpoint_that_never_answers_keeps_a_run_no_longer_than_the_deadline(
     watched: Site, verify: Runbook, edge: Edge, chat: Endpoint, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("journal.alerts.post.PATIENCE", 0.3)
+    monkeypatch.setattr("journal.alerts.post.DEADLINE", 0.3)
     chat.hold.clear()
     edge.strangers["plex"] = BROKEN
     began = time.monotonic()
     done = verify("--quiet")
-    assert time.monotonic() - began < 6
-    assert "env:CHAT_URL" in done.err
+    assert time.monotonic() - began < 30, "the endpoint would hold it for as long"
+    assert "env:CHAT_URL: no answer in 0.3 s" in done.err
 
 
 def test_without_a_history_nobody_is_told_and_the_heartbeat_stops(
