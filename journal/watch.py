@@ -13,6 +13,7 @@ from inventory.secret import redact
 from journal.alerts.tell import Alerting
 from journal.heartbeat import beat
 from journal.history import History
+from journal.metrics import metrics
 from journal.page.page import page, write
 from tasks.checks.finding import Finding
 
@@ -29,6 +30,9 @@ class Watch:
         """After a look at everything."""
         site = self.catalogue.site
         self._alone("alerts", lambda: self._alert(findings, at))
+        if site.metrics:
+            file = Path(site.metrics.file).expanduser()
+            self._alone("metrics", lambda: self._measure(findings, at, file))
         if site.heartbeat:
             url = site.heartbeat.url
             self._alone("heartbeat", lambda: beat(url))
@@ -38,6 +42,9 @@ class Watch:
         alerting.looked(findings, at)
         for problem in alerting.deliver(at):
             self.say(f"an alert was not delivered, the next run tries again: {problem}")
+
+    def _measure(self, findings: Sequence[Finding], at: datetime, file: Path) -> None:
+        write(metrics(self.catalogue, self.history, findings, at), file)
 
     def ran(self, at: datetime) -> None:
         """After any run."""
