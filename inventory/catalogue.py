@@ -7,12 +7,11 @@ them is a property with a name, so that templates and tasks decide nothing thems
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
-from typing import ClassVar, Literal
-
-from pydantic import ConfigDict
+from typing import Literal
 
 from inventory.fields import (
     Count,
+    Days,
     DnsName,
     EnvName,
     Flag,
@@ -23,6 +22,7 @@ from inventory.fields import (
     Port,
     Seconds,
     SecretText,
+    Strict,
     Unit,
     Url,
     UrlPath,
@@ -35,12 +35,6 @@ Manager = Literal["systemd", "docker", "unraid"]
 Access = Literal["protected", "open", "tailnet"]
 
 RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
-
-
-class Strict:
-    """Read from YAML with unknown keys refused."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,9 +236,13 @@ class SyncLogin(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Strict):
-    """Where the history lies on the control node: one SQLite file, in a folder of its own."""
+    """Where the history lies on the control node: one SQLite file, in a folder of its own.
+
+    What is older than `days` is forgotten; report.py asks for up to 30.
+    """
 
     file: HomePath = "~/.local/state/twinedge/journal.db"
+    days: Days = 90
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,19 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 SECRET_SCHEMES = ("env", "file", "cmd")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Strict:
+    """Read from YAML with unknown keys refused."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def _matching(pattern: str, meaning: str) -> Callable[[str], str]:
@@ -41,6 +49,14 @@ def _secret(value: str) -> str:
         # The value itself is not repeated: it may be the secret, pasted by mistake.
         raise ValueError("is not a secret reference: env:NAME, file:PATH or cmd:COMMAND")
     return value
+
+
+def span(text: Any) -> timedelta:
+    """`90s`, `20m`, `2h`, `3d`. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,4})([smhd])", str(text))
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is not a time such as 90s, 20m, 2h or 3d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -103,5 +119,7 @@ Line = Annotated[
 SecretText = Annotated[str, AfterValidator(_secret)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
+Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Span = Annotated[timedelta, BeforeValidator(span)]

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from inventory.catalogue import Site
 from inventory.source import read_source
 from journal.entries import DrillEntry, Run, Step
 from journal.history import History
@@ -25,12 +26,14 @@ class Record:
     Until `conclude` says otherwise, the run went well. `show` tells the operator a step.
     """
 
-    def __init__(self, path: Path, run: Run, show: Callable[[str], None]) -> None:
+    def __init__(
+        self, open_it: Callable[[], History], run: Run, show: Callable[[str], None]
+    ) -> None:
         self.run = run
         self._show = show
         self._status, self._words = Exit.OK, ""
         self._steps: list[Step] = []
-        self.history = self._try(lambda: History(path))
+        self.history = self._try(open_it)
         self._tell(lambda history: history.begin(run))
 
     def step(self, words: str) -> None:
@@ -83,6 +86,27 @@ class Record:
             return None
 
 
+def open_history(site: Site) -> History:
+    """The history of this machine, which is made when it is not there. Raises JournalError."""
+    return History(_path(site), kept=timedelta(days=site.journal.days))
+
+
+def existing_history(session: Session) -> History:
+    """The history, to be read. Raises JournalError when there is nothing in it."""
+    site = session.catalogue.site
+    history = open_history(site) if _path(site).exists() else None
+    if history is None or not history.runs(since=datetime.fromtimestamp(0, UTC)):
+        raise JournalError(
+            f"{_path(site)}: no history yet, nobody has ever looked from this machine and as this "
+            "user: python runbooks/verify.py looks once, python runbooks/schedule.py for good"
+        )
+    return history
+
+
+def _path(site: Site) -> Path:
+    return Path(site.journal.file).expanduser()
+
+
 @contextmanager
 def remembered(
     session: Session,
@@ -95,8 +119,7 @@ def remembered(
 
     However it ends, that is noted; a run that is killed is one without an end.
     """
-    path = Path(session.catalogue.site.journal.file).expanduser()
-    record = Record(path, _run(kind, run), show)
+    record = Record(lambda: open_history(session.catalogue.site), _run(kind, run), show)
     try:
         yield record
     except BaseException as error:
