@@ -29,6 +29,7 @@ from inventory.fields import (
     User,
     Uuid,
 )
+from inventory.schedule import Schedule
 
 Role = Literal["edge", "media"]
 Manager = Literal["systemd", "docker", "unraid"]
@@ -47,6 +48,7 @@ class Paths(Strict):
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"
     resolver: Path = "/etc/unbound/unbound.conf.d/twinedge.conf"
     mcp: Path = "/etc/mcp/mcp.json"
+    units: Path = "/etc/systemd/system"
     state: Path = "/var/lib/twinedge"
 
 
@@ -257,6 +259,7 @@ class Site(Strict):
     resolver: Resolver
     sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True, kw_only=True)

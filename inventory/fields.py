@@ -72,6 +72,12 @@ DnsName = Annotated[
 ]
 Path = Annotated[str, AfterValidator(_path)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
+SettingsPath = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
+    ),
+]
 UrlPath = Annotated[
     str,
     AfterValidator(

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from inventory.catalogue import Site
+from inventory.catalogue import Memory, Site
 from inventory.source import read_source
 from journal.entries import DrillEntry, Run, Step
-from journal.history import History
+from journal.history import GAP, History
 from journal.store import JournalError
 from runbooks.begin import new_id, operator
 from runbooks.cli import Exit, Session, err, status_of
@@ -18,6 +18,8 @@ from tasks.checks.finding import Finding
 from tasks.drill.result import DrillResult
 
 T = TypeVar("T")
+
+LOOKS_MISSED = 4  # scheduled looks without which nobody knows any more
 
 
 class Record:
@@ -88,7 +90,9 @@ class Record:
 
 def open_history(site: Site) -> History:
     """The history of this machine, which is made when it is not there. Raises JournalError."""
-    return History(_path(site), kept=timedelta(days=site.journal.days))
+    verify = site.schedule.verify
+    gap = max(GAP, LOOKS_MISSED * verify.every) if verify and verify.every else GAP
+    return History(_path(site), gap=gap, kept=timedelta(days=site.journal.days))
 
 
 def existing_history(session: Session) -> History:
@@ -119,7 +123,23 @@ def remembered(
 
     However it ends, that is noted; a run that is killed is one without an end.
     """
-    record = Record(lambda: open_history(session.catalogue.site), _run(kind, run), show)
+    with _kept(lambda: open_history(session.catalogue.site), _run(kind, run), show) as record:
+        yield record
+
+
+def remember_without_inventory(kind: str, words: str) -> None:
+    """Note a run that failed because the inventory cannot be read, where a journal lies by
+    default."""
+    path = Path(Memory().file).expanduser()
+    with _kept(lambda: History(path), _run(kind, None), lambda _: None) as record:
+        record.conclude(Exit.FAILED, words)
+
+
+@contextmanager
+def _kept(
+    open_it: Callable[[], History], run: Run, show: Callable[[str], None]
+) -> Iterator[Record]:
+    record = Record(open_it, run, show)
     try:
         yield record
     except BaseException as error:

@@ -12,7 +12,8 @@
 #   $state/releases/ID/meta      commit, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
 #                     /folders   that must exist; /made, those that stage made
-#                     /new/N     the file; /validate/N, /tool/N how it is checked
+#                     /new/N     the file; /validate/N, /tool/N how it is checked.
+#                                Without it, DIGEST is `absent`: no file may be at PATH
 #                     /activate/ORDER-NAME.run .check .patience
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
@@ -169,7 +170,7 @@ end_stage() {
     failed=0
     make_folders
     while read -r n _ _ sum _ _ name _; do
-        [ "$(digest "$release/new/$n")" = "$sum" ] ||
+        [ "$(digest_or_absent "$release/new/$n")" = "$sum" ] ||
             die "$name arrived incomplete in $release: is the disk full?"
         check_staged "$n" "$name" || failed=1
     done < "$release/manifest"
@@ -231,7 +232,7 @@ write_changes() {
         why="cannot write beside $path: is the disk full?"
         say "$n $activation $name $path" >> "$release/changed" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1
-        [ "$(digest "$(beside "$path").new")" = "$sum" ] || return 1
+        [ "$(digest_or_absent "$(beside "$path").new")" = "$sum" ] || return 1
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
@@ -243,13 +244,15 @@ write_changes() {
     mv -f "$state/pending.next" "$state/pending" && durable "$state"
 }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
-    [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
+    [ "$2" = "$3" ] && { [ "$2" = absent ] || [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]; }
 }
 lay_beside() { # N MODE OWNER PATH
     b=$(beside "$4")
     mkdir_public "$(dirname "$4")" || return 1
-    cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
-    durable "$b.new"
+    if [ -f "$release/new/$1" ]; then
+        cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
+        durable "$b.new"
+    fi
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
     else : > "$b.none"; fi
 }
@@ -262,9 +265,10 @@ clear_beside() {
     rm -f "$state/current.next" "$state/current.prev" "$state/pending.next"
 }
 rename_all() {
-    while read -r _ _ _ path; do
+    while read -r n _ _ path; do
         why="cannot replace $path"
-        mv -f "$(beside "$path").new" "$path" || return 1
+        if [ -e "$release/new/$n" ]; then mv -f "$(beside "$path").new" "$path" || return 1
+        else rm -f "$path" || return 1; fi
     done < "$release/changed"
 }
 activate_changed() { # every activation of a changed file once, in order
