@@ -28,6 +28,7 @@ from inventory.fields import (
     UrlPath,
     User,
     Uuid,
+    WeekHours,
 )
 
 Role = Literal["edge", "media"]
@@ -241,6 +242,13 @@ class SyncLogin(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drills(Strict):
+    """When nobody may break anything on purpose."""
+
+    forbidden: tuple[WeekHours, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Memory(Strict):
     """Where the history lies on the control node: one SQLite file, in a folder of its own."""
 
@@ -259,6 +267,7 @@ class Site(Strict):
     resolver: Resolver
     sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
+    drills: Drills = field(default_factory=Drills)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
 
@@ -101,6 +103,7 @@ Line = Annotated[
     ),
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
+WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -14,7 +14,17 @@ from inventory.errors import InventoryError, Place, explain
 
 T = TypeVar("T")
 
-SITE_KEYS = ("domain", "control", "tunnel", "access", "tls", "resolver", "sync", "journal")
+SITE_KEYS = (
+    "domain",
+    "control",
+    "tunnel",
+    "access",
+    "tls",
+    "resolver",
+    "sync",
+    "journal",
+    "drills",
+)
 HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (Site, Host, Service, Sync, Mcp)
