@@ -71,6 +71,7 @@ take_lock() {
     write_lock "$(($(now) + lease))" || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
 }
 drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
+drop_idle_lock() { [ ! -e "$state/pending" ] && drop_lock; } # a commit that stood still then ends
 
 # --- look: everything a plan needs, changing nothing -------------------------------------
 
@@ -240,8 +241,11 @@ write_changes() {
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
     durable "$state/pending.next"
-    mv -f "$state/pending.next" "$state/pending" && durable "$state"
+    why="the lock of this host is no longer ours"
+    guarded publish_pending && durable "$state"
 }
+# A host that stood still for so long that its lock ran out must not go on beside another run.
+publish_pending() { holds_lock && [ ! -e "$state/pending" ] && mv -f "$state/pending.next" "$state/pending"; }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
     [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
 }
@@ -344,7 +348,7 @@ boot() {
 }
 revert() { # back to what stood before the pending release; harmless when there is none
     alone_with_pending
-    [ -e "$state/pending" ] || { disarm; guarded drop_lock; say "nothing-pending"; return 0; }
+    if guarded drop_idle_lock; then disarm; say "nothing-pending"; return 0; fi
     id=$(sed -n 1p "$state/pending")
     token=$(sed -n 3p "$state/pending")
     release=$state/releases/$id
