@@ -353,11 +353,11 @@ revert() { # back to what stood before the pending release; harmless when there 
     token=$(sed -n 3p "$state/pending")
     release=$state/releases/$id
     stop_commit
-    restore_files || { say "failed to restore a file of $id"; return 1; }
+    restore_files || { say "failed cannot restore a file of $id"; return 1; }
     if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
     elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
     reactivate
-    rm -f "$state/pending"
+    rm -f "$state/pending" || { say "failed cannot remove $state/pending"; return 1; }
     clear_beside
     : > "$release/reverted" 2>/dev/null
     guarded drop_lock
@@ -399,7 +399,8 @@ confirm() {
     alone_with_pending
     [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
-    rm -f "$state/pending" # from here on a revert finds nothing to do
+    # From here on a revert finds nothing to do.
+    rm -f "$state/pending" || die "release $id cannot be confirmed: $state/pending cannot be removed"
     disarm
     clear_beside
     prune
