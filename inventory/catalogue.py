@@ -28,6 +28,7 @@ from inventory.fields import (
     UrlPath,
     User,
     Uuid,
+    WeekHours,
 )
 from inventory.schedule import Schedule
 
@@ -237,6 +238,13 @@ class SyncLogin(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drills(Strict):
+    """When nobody may break anything on purpose."""
+
+    forbidden: tuple[WeekHours, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Memory(Strict):
     """Where the history lies on the control node: one SQLite file, in a folder of its own.
 
@@ -260,6 +268,7 @@ class Site(Strict):
     sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
     schedule: Schedule = field(default_factory=Schedule)
+    drills: Drills = field(default_factory=Drills)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from inventory.hours import Hours
+
 SECRET_SCHEMES = ("env", "file", "cmd")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -123,6 +125,7 @@ Line = Annotated[
     ),
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
+WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]

@@ -15,8 +15,16 @@ from inventory.errors import InventoryError, Place, explain
 T = TypeVar("T")
 
 SITE_KEYS = (
-    *("domain", "control", "tunnel", "access", "tls", "resolver", "sync"),
-    *("journal", "schedule"),
+    "domain",
+    "control",
+    "tunnel",
+    "access",
+    "tls",
+    "resolver",
+    "sync",
+    "journal",
+    "drills",
+    "schedule",
 )
 HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {

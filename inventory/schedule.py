@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from inventory.fields import Name, Path, SettingsPath, Span, Strict, User
+from inventory.hours import DAYS
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 SILENT_AFTER = 3  # intervals of the most frequent job without a sign of life
 

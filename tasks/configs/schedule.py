@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from inventory.catalogue import Catalogue, Host
-from inventory.schedule import DAYS, Schedule, Timing
+from inventory.hours import DAYS
+from inventory.schedule import Schedule, Timing
 from inventory.source import ROOT
 from tasks.configs.file import Activation, ConfigFile, Render, Tool
 

@@ -72,6 +72,7 @@ take_lock() {
     write_lock "$(($(now) + lease))" || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
 }
 drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
+drop_idle_lock() { [ ! -e "$state/pending" ] && drop_lock; } # a commit that stood still then ends
 
 # --- look: everything a plan needs, changing nothing -------------------------------------
 
@@ -241,8 +242,11 @@ write_changes() {
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
     durable "$state/pending.next"
-    mv -f "$state/pending.next" "$state/pending" && durable "$state"
+    why="the lock of this host is no longer ours"
+    guarded publish_pending && durable "$state"
 }
+# A host that stood still for so long that its lock ran out must not go on beside another run.
+publish_pending() { holds_lock && [ ! -e "$state/pending" ] && mv -f "$state/pending.next" "$state/pending"; }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
     [ "$2" = "$3" ] && { [ "$2" = absent ] || [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]; }
 }
@@ -348,16 +352,16 @@ boot() {
 }
 revert() { # back to what stood before the pending release; harmless when there is none
     alone_with_pending
-    [ -e "$state/pending" ] || { disarm; guarded drop_lock; say "nothing-pending"; return 0; }
+    if guarded drop_idle_lock; then disarm; say "nothing-pending"; return 0; fi
     id=$(sed -n 1p "$state/pending")
     token=$(sed -n 3p "$state/pending")
     release=$state/releases/$id
     stop_commit
-    restore_files || { say "failed to restore a file of $id"; return 1; }
+    restore_files || { say "failed cannot restore a file of $id"; return 1; }
     if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
     elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
     reactivate
-    rm -f "$state/pending"
+    rm -f "$state/pending" || { say "failed cannot remove $state/pending"; return 1; }
     clear_beside
     : > "$release/reverted" 2>/dev/null
     guarded drop_lock
@@ -399,7 +403,8 @@ confirm() {
     alone_with_pending
     [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
-    rm -f "$state/pending" # from here on a revert finds nothing to do
+    # From here on a revert finds nothing to do.
+    rm -f "$state/pending" || die "release $id cannot be confirmed: $state/pending cannot be removed"
     disarm
     clear_beside
     prune
