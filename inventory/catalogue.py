@@ -11,6 +11,7 @@ from typing import Literal
 
 from inventory.fields import (
     Count,
+    Days,
     DnsName,
     EnvName,
     Flag,
@@ -27,7 +28,9 @@ from inventory.fields import (
     UrlPath,
     User,
     Uuid,
+    WeekHours,
 )
+from inventory.schedule import Schedule
 from inventory.watch import Alerts, Heartbeat, Metrics, Page
 
 Role = Literal["edge", "media"]
@@ -47,6 +50,7 @@ class Paths(Strict):
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"
     resolver: Path = "/etc/unbound/unbound.conf.d/twinedge.conf"
     mcp: Path = "/etc/mcp/mcp.json"
+    units: Path = "/etc/systemd/system"
     state: Path = "/var/lib/twinedge"
 
 
@@ -235,10 +239,21 @@ class SyncLogin(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drills(Strict):
+    """When nobody may break anything on purpose."""
+
+    forbidden: tuple[WeekHours, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Memory(Strict):
-    """Where the history lies on the control node: one SQLite file, in a folder of its own."""
+    """Where the history lies on the control node: one SQLite file, in a folder of its own.
+
+    What is older than `days` is forgotten; report.py asks for up to 30.
+    """
 
     file: HomePath = "~/.local/state/twinedge/journal.db"
+    days: Days = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +268,8 @@ class Site(Strict):
     resolver: Resolver
     sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
+    schedule: Schedule = field(default_factory=Schedule)
+    drills: Drills = field(default_factory=Drills)
     alerts: Alerts = field(default_factory=Alerts)
     metrics: Metrics | None = None
     heartbeat: Heartbeat | None = None

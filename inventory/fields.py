@@ -7,11 +7,15 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 
 import re
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Strict:
@@ -49,6 +53,14 @@ def _secret(value: str) -> str:
     return value
 
 
+def span(text: Any) -> timedelta:
+    """`90s`, `20m`, `2h`, `3d`. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,4})([smhd])", str(text))
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is not a time such as 90s, 20m, 2h or 3d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 Name = Annotated[
@@ -62,6 +74,12 @@ DnsName = Annotated[
 ]
 Path = Annotated[str, AfterValidator(_path)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
+SettingsPath = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
+    ),
+]
 UrlPath = Annotated[
     str,
     AfterValidator(
@@ -107,7 +125,10 @@ Line = Annotated[
     ),
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
+WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
+Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Span = Annotated[timedelta, BeforeValidator(span)]

@@ -27,6 +27,8 @@ SITE_KEYS = (
     "metrics",
     "heartbeat",
     "page",
+    "drills",
+    "schedule",
 )
 HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {

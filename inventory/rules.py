@@ -77,6 +77,18 @@ def tls_is_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"data.tls.{key}", f"has no meaning with mode {tls.mode}"
 
 
+def schedule_is_possible(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    schedule = catalogue.site.schedule
+    for index, name in enumerate(schedule.hosts):
+        problem = _unknown_host(catalogue, name)
+        if not problem and not catalogue.hosts[name].has_systemd:
+            problem = f"{name} has no systemd; python runbooks/schedule.py --cron prints lines"
+        if problem:
+            yield f"data.schedule.hosts.{index}", problem
+    for key, problem in schedule.problems:
+        yield f"data.schedule.{key}", problem
+
+
 def services_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     if not catalogue.services:
         yield "services", "holds no service"
@@ -203,7 +215,12 @@ def _nested(one: str, other: str) -> bool:
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "hosts": (something_exists, addresses_are_unique),
-    "defaults": (control_is_a_host, the_page_has_a_caddy, tls_is_complete),
+    "defaults": (
+        control_is_a_host,
+        the_page_has_a_caddy,
+        tls_is_complete,
+        schedule_is_possible,
+    ),
     "services": (
         services_exist,
         placements_exist,

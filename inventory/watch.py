@@ -1,26 +1,13 @@
 """Who is told what was seen, and where it can be looked at: the nouns of the watch."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from inventory.fields import HomePath, Name, Path, SecretText, Strict
+from inventory.fields import HomePath, Name, Path, SecretText, Span, Strict
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def span(text: Any) -> timedelta:
-    """`90s`, `20m`, `2h`, `3d`. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,4})([smhd])", str(text))
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is not a time such as 90s, 20m, 2h or 3d")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
-
-
-Span = Annotated[timedelta, BeforeValidator(span)]
 Looks = Annotated[int, Field(strict=True, ge=1, le=20)]
 
 

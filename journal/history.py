@@ -23,6 +23,7 @@ class History:
 
     def __init__(self, path: Path, *, gap: timedelta = GAP, kept: timedelta = KEPT) -> None:
         self.store = Store(path)
+        self.gap = gap
         self._gap = gap.total_seconds()
         self._kept = kept.total_seconds()
 

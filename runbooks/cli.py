@@ -26,6 +26,7 @@ from inventory.errors import InventoryError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import ROOT
+from journal.store import JournalError
 from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
 
@@ -197,7 +198,7 @@ def _tell(error: BaseException, debug: bool) -> None:
     elif isinstance(error, NotUndone):
         for line in str(error).splitlines():
             err.print(line, style="bold white on red", markup=False)
-    elif isinstance(error, InventoryError | UsageError | HostError):
+    elif isinstance(error, InventoryError | UsageError | HostError | JournalError):
         err.print(f"error: {redact(str(error))}", markup=False)
     elif isinstance(error, KeyboardInterrupt):
         err.print("interrupted")
@@ -209,11 +210,11 @@ def _tell(error: BaseException, debug: bool) -> None:
         )
 
 
-def tell(label: str, words: str, *, style: str = "") -> None:
+def tell(label: str, words: str, *, style: str = "", columns: int = LABEL) -> None:
     """One entry of a list: `label`, and `words` beside it, wrapped on a terminal."""
-    width = out.width - LABEL if out.is_terminal else sys.maxsize
+    width = out.width - columns if out.is_terminal else sys.maxsize
     for n, line in enumerate(textwrap.wrap(words, width) or [""]):
-        out.print(Text.assemble((f"{label if n == 0 else '':<{LABEL}}", "bold"), (line, style)))
+        out.print(Text.assemble((f"{label if n == 0 else '':<{columns}}", "bold"), (line, style)))
 
 
 @contextmanager

@@ -40,20 +40,25 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--plan", type=Path, metavar="FILE", help="apply just this plan, if the world is still so"
     )
+    add_source_flags(made)
+    return made
+
+
+def add_source_flags(made: ArgumentParser) -> None:
+    """From which checkouts may be deployed."""
     made.add_argument(
         "--allow-dirty", action="store_true", help="deploy from a dirty or unpushed checkout"
     )
     made.add_argument(
         "--allow-older", action="store_true", help="deploy a commit older than a host's"
     )
-    return made
 
 
 def deploy(arguments: Namespace) -> int:
     approval = _approval(arguments)
     session = open_session(arguments)
     source = read_source()
-    _refuse_source(arguments, source)
+    refuse_source(arguments, source)
     begin.canary(arguments, session)
     with working("rendering and looking"):
         files = render(session, source)
@@ -67,7 +72,7 @@ def deploy(arguments: Namespace) -> int:
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
-    return _apply(arguments, session, source, files, plans)
+    return apply(arguments, session, source, files, plans)
 
 
 def _approval(arguments: Namespace) -> approved.Data | None:
@@ -108,7 +113,7 @@ def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
         )
 
 
-def _refuse_source(arguments: Namespace, source: Source) -> None:
+def refuse_source(arguments: Namespace, source: Source) -> None:
     if not arguments.apply or arguments.allow_dirty:
         return
     if source.dirty:
@@ -135,13 +140,14 @@ def _refuse_older(arguments: Namespace, plans: Mapping[str, HostPlan]) -> None:
             )
 
 
-def _apply(
+def apply(
     arguments: Namespace,
     session: Session,
     source: Source,
     files: Files,
     plans: Mapping[str, HostPlan],
 ) -> int:
+    """Bring every host to its plan, in one transaction."""
     todo = [name for name, plan in plans.items() if not plan.is_done]
     if not todo:
         out.print("nothing to do: every host is as the inventory says")

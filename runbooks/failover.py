@@ -27,6 +27,7 @@ from runbooks.show_drill import (
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report
+from tasks.drill.preflight import Objection
 from tasks.drill.result import DrillResult
 
 REPORTS = Path("reports")
@@ -93,6 +94,7 @@ def failover(arguments: Namespace) -> int:
             objections = settle(session, plan) if results else examine(session, plan)
         show_plan(plan, objections)
         if objections:
+            refuse(session, service, objections, arguments)
             return Exit.FAILED
         if arguments.apply:
             results.append(drill(session, plan, arguments))
@@ -102,10 +104,15 @@ def failover(arguments: Namespace) -> int:
 
 
 def check(session: Session, services: Sequence[Service]) -> int:
-    with working("asking what each service would fail over to"):
-        found = readiness(session, services)
+    with remembered(session, "readiness") as record:
+        with working("asking what each service would fail over to"):
+            found = readiness(session, services)
+        unready = [each.service.name for each in found if not each.is_ready]
+        status = Exit.FAILED if unready else Exit.OK
+        words = f"would not fail over: {', '.join(unready)}" if unready else "all would fail over"
+        record.conclude(status, words)
     show_readiness(found)
-    return Exit.OK if all(each.is_ready for each in found) else Exit.FAILED
+    return status
 
 
 def refuse_usage(arguments: Namespace) -> None:
@@ -126,6 +133,8 @@ def refuse_usage(arguments: Namespace) -> None:
 def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
     """The services to drill, in the catalogue's order. Raises UsageError."""
     drillable = [s for s in catalogue.services.values() if s.drillable]
+    if not drillable:
+        raise UsageError("no service has a failover to rehearse: none is on the web in two places")
     if arguments.all:
         for service in catalogue.web_services:
             if not service.drillable:
@@ -140,6 +149,16 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
         if not catalogue.services[name].drillable:
             raise UsageError(f"{name} has no failover to rehearse (services that do: {names})")
     return [service for service in drillable if service.name in arguments.service]
+
+
+def refuse(
+    session: Session, service: Service, objections: Sequence[Objection], arguments: Namespace
+) -> None:
+    """A drill that was asked for and did not happen is remembered, too."""
+    if arguments.apply:
+        with remembered(session, "drill") as record:
+            reasons = "; ".join(str(each) for each in objections)
+            record.conclude(Exit.FAILED, f"{service.name} was refused: {reasons}")
 
 
 def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:

@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from nornir.core.task import Result, Task
 
@@ -137,7 +138,11 @@ def prove_undone(session: Session, plan: Plan) -> None:
 
 def examine(session: Session, plan: Plan) -> list[Objection]:
     """Everything that speaks against the drill now. Reads only."""
-    return [*_look(session, plan), *_unsteady(session.catalogue, plan.service)]
+    return [
+        *preflight.object_to_time(session.catalogue, datetime.now()),
+        *_look(session, plan),
+        *_unsteady(session.catalogue, plan.service),
+    ]
 
 
 def _look(session: Session, plan: Plan) -> list[Objection]:

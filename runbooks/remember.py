@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from inventory.catalogue import Catalogue
+from inventory.catalogue import Catalogue, Memory, Site
 from inventory.source import read_source
 from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
-from journal.history import History
+from journal.history import GAP, History
 from journal.store import JournalError
 from journal.watch import Watch
 from runbooks.begin import new_id, operator
@@ -21,6 +21,8 @@ from tasks.drill.result import DrillResult
 
 T = TypeVar("T")
 
+LOOKS_MISSED = 4  # scheduled looks without which nobody knows any more
+
 
 class Record:
     """What one run tells the history. A history that fails is told once, and left alone.
@@ -28,15 +30,20 @@ class Record:
     Until `conclude` says otherwise, the run went well. `show` tells the operator a step.
     """
 
-    def __init__(self, catalogue: Catalogue, run: Run, show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        open_it: Callable[[], History],
+        run: Run,
+        show: Callable[[str], None],
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self.run = run
         self._catalogue = catalogue
         self._look: tuple[Sequence[Finding], datetime] | None = None
         self._show = show
         self._status, self._words = Exit.OK, ""
         self._steps: list[Step] = []
-        path = Path(catalogue.site.journal.file).expanduser()
-        self.history = self._try(lambda: History(path))
+        self.history = self._try(open_it)
         self._tell(lambda history: history.begin(run))
 
     def step(self, words: str) -> None:
@@ -87,6 +94,8 @@ class Record:
 
     def _follow(self, history: History) -> None:
         """Only now, when the run itself is remembered."""
+        if self._catalogue is None:
+            return
         watch = Watch(catalogue=self._catalogue, history=history, say=_warn)
         if self._look:
             watch.looked(*self._look)
@@ -110,6 +119,29 @@ def _warn(words: str) -> None:
     err.print(words, style="yellow", markup=False)
 
 
+def open_history(site: Site) -> History:
+    """The history of this machine, which is made when it is not there. Raises JournalError."""
+    verify = site.schedule.verify
+    gap = max(GAP, LOOKS_MISSED * verify.every) if verify and verify.every else GAP
+    return History(_path(site), gap=gap, kept=timedelta(days=site.journal.days))
+
+
+def existing_history(session: Session) -> History:
+    """The history, to be read. Raises JournalError when there is nothing in it."""
+    site = session.catalogue.site
+    history = open_history(site) if _path(site).exists() else None
+    if history is None or not history.runs(since=datetime.fromtimestamp(0, UTC)):
+        raise JournalError(
+            f"{_path(site)}: no history yet, nobody has ever looked from this machine and as this "
+            "user: python runbooks/verify.py looks once, python runbooks/schedule.py for good"
+        )
+    return history
+
+
+def _path(site: Site) -> Path:
+    return Path(site.journal.file).expanduser()
+
+
 @contextmanager
 def remembered(
     session: Session,
@@ -122,7 +154,27 @@ def remembered(
 
     However it ends, that is noted; a run that is killed is one without an end.
     """
-    record = Record(session.catalogue, _run(kind, run), show)
+    catalogue = session.catalogue
+    with _kept(lambda: open_history(catalogue.site), _run(kind, run), show, catalogue) as record:
+        yield record
+
+
+def remember_without_inventory(kind: str, words: str) -> None:
+    """Note a run that failed because the inventory cannot be read, where a journal lies by
+    default."""
+    path = Path(Memory().file).expanduser()
+    with _kept(lambda: History(path), _run(kind, None), lambda _: None) as record:
+        record.conclude(Exit.FAILED, words)
+
+
+@contextmanager
+def _kept(
+    open_it: Callable[[], History],
+    run: Run,
+    show: Callable[[str], None],
+    catalogue: Catalogue | None = None,
+) -> Iterator[Record]:
+    record = Record(open_it, run, show, catalogue)
     try:
         yield record
     except BaseException as error:

@@ -117,7 +117,11 @@ class Rollout:
             lambda task: release.confirm(task, self._host(task), self.run), self.hosts
         )
         if outcome.errors:
-            raise RolloutFailed(words(outcome.errors, "every host goes back"))
+            end = "every host goes back"
+            if outcome.done:
+                kept = ", ".join(sorted(outcome.done))
+                end = f"confirmed, and kept, on {kept}; the rest goes back: run the same again"
+            raise RolloutFailed(words(outcome.errors, end))
 
     def _undo(self) -> None:
         """Revert what was committed, unlock what was only staged; idempotent on the host."""

@@ -1,12 +1,17 @@
-"""Plans and their outcome, as an operator reads them."""
+"""Plans, their outcome, and the timers of the jobs, as an operator reads them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
+from rich.table import Table
 from rich.text import Text
 
+from inventory.schedule import Schedule
+from journal.answers import span_words
 from runbooks.cli import out, tell
 from runbooks.rollout import Rollout
 from tasks.plan import FileChange, HostPlan
+from tasks.timers import TimerState
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -75,3 +80,34 @@ def _notes(plan: HostPlan) -> Iterator[str]:
         yield f"{tool} is not installed: no validation of its config there"
     for path in plan.orphans:
         yield f"{path} is not managed any more and stays as it is"
+
+
+def show_timers(schedule: Schedule, found: Mapping[str, Sequence[TimerState]]) -> None:
+    """A line for each timer that is there, and what the inventory asks for."""
+    table = Table("host", "job", "last", "next", "result", box=None, pad_edge=False)
+    for host, states in found.items():
+        for state in states:
+            result = "running" if state.is_running else state.result
+            table.add_row(host, state.job, _at(state.last), _at(state.next), result)
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print("no job runs by itself on any of these hosts", style="yellow")
+    if not schedule.hosts:
+        tell("schedule", "asks for no job: schedule.hosts in inventory/defaults.yaml is empty")
+    for n, host in enumerate(schedule.hosts):
+        jobs = ", ".join(_timing(schedule, job) for job in schedule.jobs_of(host)) or "NO JOB"
+        after = f" once {schedule.elders_of(host)[-1]} is silent for " if n else ""
+        patience = span_words(schedule.patience.total_seconds()) if n else ""
+        tell(host, f"should run {jobs}{after}{patience}")
+
+
+def _timing(schedule: Schedule, job: str) -> str:
+    timing = schedule.jobs[job]
+    if timing.every:
+        return f"{job} every {span_words(timing.every.total_seconds())}"
+    return f"{job} at {timing.at}"
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment:%d %b %H:%M:%S} UTC" if moment else "-"

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Service
-from inventory.watch import span
+from inventory.fields import span
 from runbooks import matrix, results
 from runbooks.cli import (
     Exit,

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inventory.secret import redact
-from tasks.configs.file import ConfigFile
+from tasks.configs.file import ABSENT, ConfigFile
 from tasks.live import HostState, LiveFile
 
-Kind = Literal["same", "new", "changed", "odd"]
+Kind = Literal["same", "new", "changed", "removed", "odd"]
 
 
 def has_drifted(live: LiveFile, claimed: str | None) -> bool:
     """Somebody else than a deploy changed it: it is not what the host's release claims."""
-    return claimed is not None and live.digest != claimed
+    return claimed is not None and (live.digest or ABSENT) != claimed
 
 
 def drift_words(live: LiveFile) -> str:
@@ -43,11 +43,18 @@ class FileChange:
     def kind(self) -> Kind:
         if self.live.kind == "odd":
             return "odd"
+        if self.config.text is None:
+            return "same" if self.live.kind == "absent" else "removed"
         if self.live.kind == "absent":
             return "new"
         wanted = (self.config.digest, self.config.mode, self.config.owner)
         same = wanted == (self.live.digest, self.live.mode, self.live.owner)
         return "same" if same else "changed"
+
+    @property
+    def is_nothing(self) -> bool:
+        """No file is wanted, and none is there."""
+        return self.config.text is None and self.live.kind == "absent"
 
     @property
     def drifted(self) -> bool:
@@ -62,7 +69,7 @@ class FileChange:
         if self.config.secret:
             return [f"{host}:{self.config.path}: contents not shown, they are secret"]
         before = redact(self.live.text or "").splitlines()
-        after = redact(self.config.text).splitlines()
+        after = redact(self.config.text or "").splitlines()
         name = f"{host}:{self.config.path}"
         lines = list(difflib.unified_diff(before, after, name, name, lineterm=""))
         return lines or [f"{name}: {self._attributes()}"]

@@ -14,7 +14,7 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Host
 from inventory.secret import redact
 from tasks import shell
-from tasks.configs.file import ConfigFile
+from tasks.configs.file import ABSENT, ConfigFile
 from tasks.live import HostState, claimed_paths, parse_releases, parse_state
 from tasks.quote import shell as word
 
@@ -222,12 +222,13 @@ def _put(name: str, text: str) -> str:
 def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
     parts, manifest = [], []
     for n, config in enumerate(files):
-        base = state.files[config.path].digest or "absent"
+        base = state.files[config.path].digest or ABSENT
         manifest.append(
             f"{n} {config.mode:#05o} {config.owner} {config.digest} {base} "
             f"{_activation_name(config)} {config.name} {config.path}\n".replace("0o", "0", 1)
         )
-        parts.append(_put(f"new/{n}", config.text))
+        if config.text is not None:
+            parts.append(_put(f"new/{n}", config.text))
         if config.validate and config.tool:
             parts += [_put(f"validate/{n}", config.validate), _put(f"tool/{n}", config.tool.name)]
     for activation in {c.activation.name: c.activation for c in files if c.activation}.values():

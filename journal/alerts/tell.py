@@ -28,6 +28,11 @@ class Alerting:
     def book(self) -> Book:
         return Book(self.history.store)
 
+    @property
+    def patience(self) -> timedelta:
+        """So long nobody may look before that is told; a slow schedule has longer."""
+        return max(self.site.alerts.unwatched_after, self.history.gap)
+
     def looked(self, findings: Sequence[Finding], at: datetime) -> None:
         """Note what people are to be told after a look at everything; if there are any."""
         rules, last = self.site.alerts, self.book.last_look()
@@ -35,7 +40,7 @@ class Alerting:
             self.book.note(at, [], [], ())
             return
         quiet = self.silence(at) is not None
-        watched = last is None or at - last < rules.unwatched_after
+        watched = last is None or at - last <= self.patience
         notices, news = follow_up(
             self.book.notices(), Look.of(findings), at, rules, quiet=quiet, watched=watched
         )

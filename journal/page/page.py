@@ -75,8 +75,9 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
     """The whole page. May raise JournalError."""
     book = Book(history.store)
     at = book.last_look()
+    alerting = Alerting(site=catalogue.site, history=history)
     present = Present(catalogue=catalogue, episodes=history.present(), at=at)
-    late = at is not None and now - at >= catalogue.site.alerts.unwatched_after
+    late = at is not None and now - at > alerting.patience
     script = (TEMPLATES / "page" / "age.js").read_text(encoding="utf-8")
     text: str = (
         environment()
@@ -86,10 +87,10 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
             present=present,
             looked=f"{at:%a %d %b %Y %H:%M:%S} UTC" if at else None,
             looked_at=int(at.timestamp()) if at else 0,
-            patience=int(catalogue.site.alerts.unwatched_after.total_seconds()),
+            patience=int(alerting.patience.total_seconds()),
             late=duration(now - at) if late and at else None,
             written=f"{now:%a %d %b %Y %H:%M:%S} UTC",
-            silence=Alerting(site=catalogue.site, history=history).silence(now),
+            silence=alerting.silence(now),
             picture=draw(present),
             heat=heat(catalogue, history.episodes(since=beginning(now)), now),
             deploys=_deploys(history, now),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.image.layer import NO_OUTPUT, last_line
+from lab.image.layer import last_line
 from lab.kernel.cgroup import Group
 from lab.kernel.spawn import spawn
 from lab.state import Process, State
@@ -65,8 +65,6 @@ class Host:
                     self.state.remember(self.name, init)
                     return init
             time.sleep(0.01)
-            if last_line(self.log) != NO_OUTPUT and not self.group.pids():
-                break
         raise LabError(f"{self.name} does not start: {last_line(self.log)}")
 
     def enter(self, argv: Sequence[str], *, folder: Path = Path("/")) -> list[str]:

@@ -24,7 +24,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
     usual = _usual_commit(plans)
     for plan in plans:
         for change in plan.files:
-            yield _file(plan, change)
+            if change.drifted or not change.is_nothing:
+                yield _file(plan, change)
         yield _release(plan, usual)
         yield _at_work(plan)
 
@@ -52,7 +53,7 @@ def _state(change: FileChange) -> tuple[Status, str]:
         return Status.FAILED, change.drift
     if change.kind == "new":
         return Status.FAILED, "was never deployed"
-    if change.kind == "changed":
+    if change.kind in ("changed", "removed"):
         return Status.WARN, "the inventory has moved on since the last deploy"
     return Status.OK, "as deployed"
 

@@ -6,7 +6,7 @@ To add one: a builder `(host, catalogue, render) -> ConfigFile`, a template, a r
 from collections.abc import Callable
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs import caddy, cloudflared, lsyncd, mcp, resolver
+from tasks.configs import caddy, cloudflared, lsyncd, mcp, resolver, schedule
 from tasks.configs.file import ConfigFile, Render
 
 Builder = Callable[[Host, Catalogue, Render], ConfigFile]
@@ -25,6 +25,10 @@ def _where_synced(host: Host, catalogue: Catalogue) -> bool:
     return bool(catalogue.syncs_of(host.name))
 
 
+def _with_systemd(host: Host, _: Catalogue) -> bool:
+    return host.has_systemd
+
+
 def _everywhere(_: Host, __: Catalogue) -> bool:
     return True
 
@@ -36,6 +40,7 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
     (cloudflared.config, _on_edges),
     (lsyncd.config, _where_synced),
     (lsyncd.unit, _where_synced),
+    *((unit, _with_systemd) for unit in schedule.UNITS),
     (mcp.servers, _everywhere),
 )
 

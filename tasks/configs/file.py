@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 MADE_BY = "Made by twinedge from git commit"
 HEADER_LINES = 3  # the header stands on one of the first lines, or nowhere
+ABSENT = "absent"  # the digest of a file that is not there
 
 
 class Render(Protocol):
@@ -39,14 +40,15 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigFile:
-    """One managed file. `validate` is POSIX sh with the staged copy as $1, and needs `tool`.
+    """One managed file; where `text` is None, a path at which no file may be.
 
-    `folders` must exist for the config to make sense; the deploy makes missing ones.
+    `validate` is POSIX sh with the staged copy as $1, and needs `tool`. `folders` must
+    exist for the config to make sense; the deploy makes missing ones.
     """
 
     name: str
     path: str
-    text: str = field(repr=False)
+    text: str | None = field(repr=False)
     owner: str = "root:root"
     mode: int = 0o644
     secret: bool = False
@@ -57,7 +59,7 @@ class ConfigFile:
 
     @property
     def digest(self) -> str:
-        return digest(self.text)
+        return ABSENT if self.text is None else digest(self.text)
 
 
 def digest(text: str) -> str:

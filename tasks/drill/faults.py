@@ -53,6 +53,9 @@ class Handling:
     healthy: str
 
 
+# A unit that failed to start too often refuses to be started, until that is forgotten.
+_START = ("systemctl reset-failed {} 2>/dev/null || :", "systemctl start {}")
+
 _SYSTEMD = Handling(
     inject={
         "stop": "systemctl stop {}",
@@ -60,9 +63,9 @@ _SYSTEMD = Handling(
         "hang": "systemctl kill -s STOP {}",
     },
     undo={
-        "stop": ("systemctl start {}",),
-        "kill": ("systemctl reset-failed {} 2>/dev/null || :", "systemctl start {}"),
-        "hang": ("systemctl kill -s CONT {} || :", "systemctl start {}"),
+        "stop": _START,
+        "kill": _START,
+        "hang": ("systemctl kill -s CONT {} || :", *_START),
     },
     healthy="systemctl -q is-active {}",
 )
@@ -112,7 +115,7 @@ def unit_fault(kind: str, unit: str, host: str, *, blind: frozenset[str]) -> Fau
         host=host,
         words=f"{unit} on {host} is stopped",
         inject=(f"systemctl stop {unit}",),
-        undo=(f"systemctl start {unit}",),
+        undo=tuple(line.format(unit) for line in _START),
         healthy=(f"systemctl -q is-active {unit}",),
         broken=frozenset(),
         blind=blind,

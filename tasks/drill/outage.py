@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from inventory.catalogue import Budget
+from tasks.drill.faults import ANY_EDGE
 from tasks.drill.ledger import Moments, Row
 
 RETRY = 0.25  # seconds: a shorter change of who answers is a retried request, not a flap
@@ -16,7 +17,9 @@ class Outage:
 
     A time is None where the thing did not happen. `away` says whether only the broken host
     served this vantage before the fault, so that it had to fail over. A vantage that hears
-    from several hosts anyway (by name, each Caddy asking its own) cannot flap.
+    from several hosts anyway (by name, each Caddy asking its own) cannot flap. One that
+    leads to any edge hears from both hosts while one Caddy is back on the primary and the
+    other is not yet: `back_after` measures that, and only a return before it is a flap.
     """
 
     vantage: str
@@ -77,7 +80,9 @@ def _outage(
         away=away,
         fallback_after=_fallback_after(good, moments, broken) if away else None,
         back_after=_back_after(good, moments, broken) if away else None,
-        flaps=0 if before & broken and not away else _flaps(good, moments, broken),
+        flaps=0
+        if before & broken and not away
+        else _flaps(good, moments, broken, one_caddy=vantage not in ANY_EDGE),
     )
 
 
@@ -100,12 +105,14 @@ def _back_after(good: Sequence[Row], moments: Moments, broken: frozenset[str]) -
     return after[last + 1].done - moments.restore
 
 
-def _flaps(good: Sequence[Row], moments: Moments, broken: frozenset[str]) -> int:
-    """Times that the broken host answered again, beyond the one return after the restore."""
+def _flaps(
+    good: Sequence[Row], moments: Moments, broken: frozenset[str], *, one_caddy: bool
+) -> int:
+    """Times that the broken host answered again, beyond the return after the restore."""
     turns = list(_sides(good, broken))
     returns = [when for (was, _), (now, when) in pairwise(turns) if now and not was]
-    expected = any(when >= moments.restore for when in returns)
-    return len(returns) - expected
+    after = sum(when >= moments.restore for when in returns)
+    return len(returns) - (min(after, 1) if one_caddy else after)
 
 
 def _sides(good: Sequence[Row], broken: frozenset[str]) -> Iterator[tuple[bool, float]]:

@@ -31,6 +31,17 @@ def placement_urls(catalogue: Catalogue, service: Service) -> dict[str, str]:
     }
 
 
+def object_to_time(catalogue: Catalogue, when: datetime) -> Iterator[Objection]:
+    """Hours in which drills are forbidden; `when` is the control node's own time."""
+    for hours in catalogue.site.drills.forbidden:
+        if hours.covers(when):
+            yield Objection(
+                where="here",
+                seen=f"drills are forbidden now ({hours.text})",
+                remedy=f"wait until {hours.end:%H:%M}; drills.forbidden of the site data says so",
+            )
+
+
 def object_to_host(name: str, state: DrillState, now: datetime) -> Iterator[Objection]:
     """What is wrong with one host that the drill needs."""
     host = state.host

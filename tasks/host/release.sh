@@ -12,7 +12,8 @@
 #   $state/releases/ID/meta      commit, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
 #                     /folders   that must exist; /made, those that stage made
-#                     /new/N     the file; /validate/N, /tool/N how it is checked
+#                     /new/N     the file; /validate/N, /tool/N how it is checked.
+#                                Without it, DIGEST is `absent`: no file may be at PATH
 #                     /activate/ORDER-NAME.run .check .patience
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
@@ -71,6 +72,7 @@ take_lock() {
     write_lock "$(($(now) + lease))" || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
 }
 drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
+drop_idle_lock() { [ ! -e "$state/pending" ] && drop_lock; } # a commit that stood still then ends
 
 # --- look: everything a plan needs, changing nothing -------------------------------------
 
@@ -169,7 +171,7 @@ end_stage() {
     failed=0
     make_folders
     while read -r n _ _ sum _ _ name _; do
-        [ "$(digest "$release/new/$n")" = "$sum" ] ||
+        [ "$(digest_or_absent "$release/new/$n")" = "$sum" ] ||
             die "$name arrived incomplete in $release: is the disk full?"
         check_staged "$n" "$name" || failed=1
     done < "$release/manifest"
@@ -231,7 +233,7 @@ write_changes() {
         why="cannot write beside $path: is the disk full?"
         say "$n $activation $name $path" >> "$release/changed" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1
-        [ "$(digest "$(beside "$path").new")" = "$sum" ] || return 1
+        [ "$(digest_or_absent "$(beside "$path").new")" = "$sum" ] || return 1
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
@@ -240,16 +242,21 @@ write_changes() {
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
     durable "$state/pending.next"
-    mv -f "$state/pending.next" "$state/pending" && durable "$state"
+    why="the lock of this host is no longer ours"
+    guarded publish_pending && durable "$state"
 }
+# A host that stood still for so long that its lock ran out must not go on beside another run.
+publish_pending() { holds_lock && [ ! -e "$state/pending" ] && mv -f "$state/pending.next" "$state/pending"; }
 is_as_wanted() { # PATH LIVE SUM MODE OWNER
-    [ "$2" = "$3" ] && [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]
+    [ "$2" = "$3" ] && { [ "$2" = absent ] || [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]; }
 }
 lay_beside() { # N MODE OWNER PATH
     b=$(beside "$4")
     mkdir_public "$(dirname "$4")" || return 1
-    cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
-    durable "$b.new"
+    if [ -f "$release/new/$1" ]; then
+        cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
+        durable "$b.new"
+    fi
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
     else : > "$b.none"; fi
 }
@@ -262,9 +269,10 @@ clear_beside() {
     rm -f "$state/current.next" "$state/current.prev" "$state/pending.next"
 }
 rename_all() {
-    while read -r _ _ _ path; do
+    while read -r n _ _ path; do
         why="cannot replace $path"
-        mv -f "$(beside "$path").new" "$path" || return 1
+        if [ -e "$release/new/$n" ]; then mv -f "$(beside "$path").new" "$path" || return 1
+        else rm -f "$path" || return 1; fi
     done < "$release/changed"
 }
 activate_changed() { # every activation of a changed file once, in order
@@ -344,16 +352,16 @@ boot() {
 }
 revert() { # back to what stood before the pending release; harmless when there is none
     alone_with_pending
-    [ -e "$state/pending" ] || { disarm; guarded drop_lock; say "nothing-pending"; return 0; }
+    if guarded drop_idle_lock; then disarm; say "nothing-pending"; return 0; fi
     id=$(sed -n 1p "$state/pending")
     token=$(sed -n 3p "$state/pending")
     release=$state/releases/$id
     stop_commit
-    restore_files || { say "failed to restore a file of $id"; return 1; }
+    restore_files || { say "failed cannot restore a file of $id"; return 1; }
     if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
     elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
     reactivate
-    rm -f "$state/pending"
+    rm -f "$state/pending" || { say "failed cannot remove $state/pending"; return 1; }
     clear_beside
     : > "$release/reverted" 2>/dev/null
     guarded drop_lock
@@ -395,7 +403,8 @@ confirm() {
     alone_with_pending
     [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
-    rm -f "$state/pending" # from here on a revert finds nothing to do
+    # From here on a revert finds nothing to do.
+    rm -f "$state/pending" || die "release $id cannot be confirmed: $state/pending cannot be removed"
     disarm
     clear_beside
     prune

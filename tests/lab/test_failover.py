@@ -17,6 +17,9 @@ SHORT = ("--service", "organizr", "--apply", "--hold", str(HOLD), "--window", st
 LATEST = WINDOW + 8  # seconds after a death: the window, and the service's own start
 
 
+BROKEN = "/run/systemd/system/organizr.service.d"  # a unit that cannot start any more
+
+
 @pytest.fixture
 def steady(lab: Lab) -> Iterator[Lab]:
     """The lab with both Caddys serving organizr from its primary, as a preflight wants it.
@@ -69,16 +72,40 @@ def test_services_without_failover_are_named(lab: Lab):
 
 @pytest.mark.parametrize("fault", ["stop", "hang", "edge"])
 def test_a_drill_loses_no_read_and_repeats_no_write(steady: Lab, fault: str):
-    done = drill(steady, *SHORT, "--fault", fault, "--rate", "30", "--posts", "/echo", "--json")
+    done = drill(steady, *SHORT, "--fault", fault, "--rate", "100", "--posts", "/echo", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     (told,) = json.loads(done.stdout)
     assert told["kept"] is True
     seen = {vantage["vantage"]: vantage for vantage in told["vantages"]}
     assert {"vps1", "name", "cloudflare"} <= set(seen)
-    assert all(v["lost_reads"] == 0 and v["asked"] > 200 for v in seen.values())
+    assert all(v["lost_reads"] == 0 and v["asked"] > 700 for v in seen.values())
     assert seen["vps1"]["fallback_after"] < 12 and seen["vps1"]["back_after"] < 22
     assert not armed(steady)
     assert executed_twice(steady) == []
+    run, drilled = last_remembered(steady)
+    assert run == {"kind": "drill", "status": 0, "words": "within the budget"}
+    assert drilled == told
+
+
+REMEMBERED = """
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from journal.history import History
+history = History(Path("~/.local/state/twinedge/journal.db").expanduser())
+begin = datetime.fromtimestamp(0, UTC)
+run = history.runs(since=begin)[0]
+drills = [each.document for _, each in history.drills(since=begin) if each.run == run.id]
+print(json.dumps([{"kind": run.kind, "status": run.status, "words": run.words}, *drills]))
+"""
+
+
+def last_remembered(lab: Lab, host: str = "client") -> list[dict[str, object]]:
+    """The newest run in the history of `host`, and the result of its drill if it has one."""
+    done = lab.run(host, ["python", "-c", REMEMBERED])
+    assert done.returncode == 0, done.stderr
+    told: list[dict[str, object]] = json.loads(done.stdout)
+    return told
 
 
 def executed_twice(lab: Lab) -> list[str]:
@@ -152,7 +179,8 @@ def await_primary(lab: Lab, seconds: float = LATEST) -> None:
     while shell(lab, "vps2", script).strip() != "active" or armed(lab):
         assert time.monotonic() < deadline, "the primary was not restored"
         time.sleep(0.5)
-    assert "Organizr on vps2" in shell(lab, "vps1", "curl -s -m 5 http://100.102.55.88:80/")
+    asking = "curl -s -m 5 --retry 20 --retry-delay 1 --retry-connrefused http://100.102.55.88:80/"
+    assert "Organizr on vps2" in shell(lab, "vps1", asking)
 
 
 @pytest.mark.parametrize("stage", ["breaking", "fallback answers", "restored"])
@@ -168,6 +196,24 @@ def test_an_interrupted_drill_restores_at_once(steady: Lab, number: signal.Signa
     running = Running(steady, "client")
     running.reach("fallback answers")
     assert running.end(number) == 130
+    await_primary(steady, seconds=2)
+
+
+def test_a_fault_that_cannot_be_undone_is_exit_4_with_the_command_to_type(steady: Lab):
+    running = Running(steady, "client", "--window", "10")
+    running.reach("fallback answers")
+    shell(steady, "vps2", f"mkdir -p {BROKEN} && printf '[Service]\\nExecStartPre=false\\n' > "
+                          f"{BROKEN}/broken.conf && systemctl daemon-reload")  # fmt: skip
+    out, err = running.process.communicate(timeout=120)
+    assert running.process.returncode == 4, out + err
+    assert "THE FAULT IS NOT UNDONE: organizr on vps2 is stopped" in err
+    (command,) = (line for line in err.splitlines() if line.startswith("undo it by hand:"))
+    assert "ssh root@100.102.55.88" in command and "restore_drill" in command
+    assert last_remembered(steady)[0]["status"] == 4
+    assert armed(steady)
+    shell(steady, "vps2", f"rm -r {BROKEN} && systemctl daemon-reload")
+    typed = steady.run("client", ["sh", "-c", command.partition(":")[2]], timeout=60)
+    assert typed.returncode == 0, typed.stderr
     await_primary(steady, seconds=2)
 
 

@@ -21,6 +21,7 @@ STEPS = {
     "copy beside": Step("cp */new/1 /etc/caddy/*", 1),
     "keep the old": Step("ln -f /etc/caddy/Caddyfile *", 1),
     "keep the pointer": Step("cp */current *", 1),
+    "take pending": Step("flock -w 10 9", 3),
     "write pending": Step("mv -f */pending.next *", 1),
     "arm the revert": Step("systemd-run *", 1),
     "rename the first": Step("mv -f /etc/unbound/* /etc/unbound/*", 1),

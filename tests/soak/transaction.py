@@ -194,7 +194,9 @@ class Bench:
         if named := self._unlike_its_release(cell.host):
             wrong.append(f"not as the release that it names says: {named}")
         if others.lost:
-            wrong.append(f"{len(others.lost)} of {others.sent} lost through the other edge")
+            wrong.append(
+                f"{len(others.lost)} of {others.sent} lost through the other edge: {others.lost[0]}"
+            )
         if own.lost and cell.fault != "power-cut":
             wrong.append(f"{len(own.lost)} of {own.sent} lost through its own Caddy: {own.lost[0]}")
         return wrong

@@ -127,7 +127,11 @@ class Edge:
     @staticmethod
     def live(file: ConfigFile) -> LiveFile:
         return LiveFile(
-            kind="file", digest=file.digest, mode=file.mode, owner=file.owner, text=file.text
+            kind="file" if file.text is not None else "absent",
+            digest=file.digest,
+            mode=file.mode,
+            owner=file.owner,
+            text=file.text,
         )
 
     def caddy_config(self, name: str) -> dict[str, Any]:

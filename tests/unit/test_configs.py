@@ -27,7 +27,8 @@ def render_for(catalogue: Catalogue, host: str, commit: str) -> dict[str, Config
     def render(template: str, /, **values: Any) -> str:
         return environment().get_template(template).render(made_by=made_by(commit), **values)
 
-    return {f.name: f for f in configs.build(catalogue.hosts[host], catalogue, render)}
+    files = configs.build(catalogue.hosts[host], catalogue, render)
+    return {f.name: f for f in files if f.text is not None}
 
 
 def test_each_host_gets_the_configs_of_its_role(site: Site):

@@ -323,6 +323,34 @@ def test_a_lock_that_has_run_out_is_no_obstacle(deploy: Runbook, hosts: FakeHost
     assert deploy("--apply").status == 0
 
 
+def test_a_host_that_stood_still_past_its_lock_changes_nothing_beside_the_next_run(
+    deploy: Runbook, hosts: FakeHosts
+):
+    lock = hosts["vps1"].path("/var/lib/twinedge/lock")
+    theirs = "0123\nann@vps1\n1700000000\n9999999999\n"
+    hosts["vps1"].stub("sync", f"printf '{theirs}' > {lock}\n")  # they came while it slept
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps1: the lock of this host is no longer ours" in done.err
+    assert not hosts["vps1"].path(CADDYFILE).exists()
+    assert not hosts["vps1"].path("/var/lib/twinedge/pending").exists()
+    assert lock.read_text() == theirs
+
+
+def test_a_host_that_cannot_write_down_its_confirmation_goes_back_and_says_so(
+    deploy: Runbook, hosts: FakeHosts
+):
+    once = hosts["vps1"].path("/once")
+    body = f'case "$*" in *twinedge/pending) [ -e {once} ] || {{ : > {once}; exit 1; }} ;; esac\n'
+    broken = f'{body}exec /bin/rm "$@"\n'
+    hosts["vps1"].stub("rm", broken)
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps1: release" in done.err and "cannot be confirmed" in done.err
+    assert "confirmed, and kept, on unraid, vps2; the rest goes back" in done.err
+    assert not hosts["vps1"].path(CADDYFILE).exists()
+
+
 def test_releases_are_pruned_to_the_number_that_is_kept(
     deploy: Runbook, hosts: FakeHosts, site: Site
 ):

@@ -69,6 +69,31 @@ def test_a_second_return_after_the_restore_is_a_flap_and_only_the_last_counts_as
     assert outage.back_after == pytest.approx(15.01)
 
 
+def test_two_caddys_that_return_one_after_the_other_are_no_flap_to_a_client_by_name():
+    between = [row(40 + n / 10, (PRIMARY, FALLBACK)[n // 5 % 2]) for n in range(50)]
+    rows = [
+        *stretch(0, 10, PRIMARY),
+        *stretch(10, 40, FALLBACK),
+        *between,
+        *stretch(45, 60, PRIMARY),
+    ]
+    assert seen(rows).flaps > 1
+    by_name = seen([replace(each, vantage="name") for each in rows])
+    assert by_name.flaps == 0
+    assert by_name.back_after == pytest.approx(15.01)
+
+
+def test_a_return_during_the_fault_is_a_flap_to_a_client_by_name_too():
+    rows = [
+        *stretch(0, 10, PRIMARY),
+        *stretch(10, 15, FALLBACK),
+        *stretch(15, 18, PRIMARY),
+        *stretch(18, 45, FALLBACK),
+        *stretch(45, 60, PRIMARY),
+    ]
+    assert seen([replace(each, vantage="name") for each in rows]).flaps == 1
+
+
 def test_one_retried_request_is_no_flap():
     rows = [*clean_failover(), row(50.05, FALLBACK)]
     assert seen(rows).flaps == 0
