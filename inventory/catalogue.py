@@ -7,9 +7,7 @@ them is a property with a name, so that templates and tasks decide nothing thems
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
-from typing import ClassVar, Literal
-
-from pydantic import ConfigDict
+from typing import Literal
 
 from inventory.fields import (
     Count,
@@ -23,6 +21,7 @@ from inventory.fields import (
     Port,
     Seconds,
     SecretText,
+    Strict,
     Unit,
     Url,
     UrlPath,
@@ -30,18 +29,13 @@ from inventory.fields import (
     Uuid,
     WeekHours,
 )
+from inventory.watch import Alerts, Heartbeat, Metrics, Page
 
 Role = Literal["edge", "media"]
 Manager = Literal["systemd", "docker", "unraid"]
 Access = Literal["protected", "open", "tailnet"]
 
 RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
-
-
-class Strict:
-    """Read from YAML with unknown keys refused."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +262,15 @@ class Site(Strict):
     sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
     drills: Drills = field(default_factory=Drills)
+    alerts: Alerts = field(default_factory=Alerts)
+    metrics: Metrics | None = None
+    heartbeat: Heartbeat | None = None
+    page: Page | None = None
+
+    @property
+    def page_name(self) -> str | None:
+        """The name under which the control node's Caddy serves the page."""
+        return f"{self.page.hostname}.{self.domain}" if self.page else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,7 +324,7 @@ class Catalogue:
         """Name -> addresses, as every resolver must answer them.
 
         A web service is reached through a Caddy, so its name leads to both edges; a
-        dns service and a host are reached directly.
+        dns service and a host are reached directly. The page is the control node's.
         """
         through_caddy = tuple(host.address for host in self.edges)
         records: dict[str, tuple[IPv4Address, ...]] = {
@@ -330,6 +333,8 @@ class Catalogue:
         for service in self.services.values():
             direct = tuple(self.hosts[name].address for name in service.placements)
             records[service.hostname] = through_caddy if service.kind == "http" else direct
+        if self.site.page_name:
+            records[self.site.page_name] = (self.hosts[self.site.control].address,)
         return records
 
     def upstreams_from(self, host: str, service: Service) -> tuple[str, ...]:

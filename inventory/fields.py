@@ -7,13 +7,19 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
+
+
+class Strict:
+    """Read from YAML with unknown keys refused."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def _matching(pattern: str, meaning: str) -> Callable[[str], str]:

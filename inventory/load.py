@@ -24,6 +24,10 @@ SITE_KEYS = (
     "sync",
     "journal",
     "drills",
+    "alerts",
+    "metrics",
+    "heartbeat",
+    "page",
 )
 HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {

@@ -53,6 +53,15 @@ def control_is_a_host(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         yield "data.control", problem
 
 
+def the_page_has_a_caddy(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    control = catalogue.hosts.get(catalogue.site.control)
+    if catalogue.site.page and control and not control.is_edge:
+        yield (
+            "data.page",
+            f"needs a Caddy beside it, but the control node {control.name} is no edge",
+        )
+
+
 def tls_is_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     tls = catalogue.site.tls
     wanted = {
@@ -109,6 +118,8 @@ def kinds_are_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 def hostnames_are_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     owner = {f"{name}.{catalogue.site.domain}": f"host {name}" for name in catalogue.hosts}
+    if catalogue.site.page_name:
+        owner.setdefault(catalogue.site.page_name, "the page (data.page.hostname)")
     for service in catalogue.services.values():
         key = f"{service.name}.hostname"
         if not service.hostname.endswith(f".{catalogue.site.domain}"):
@@ -192,7 +203,7 @@ def _nested(one: str, other: str) -> bool:
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "hosts": (something_exists, addresses_are_unique),
-    "defaults": (control_is_a_host, tls_is_complete),
+    "defaults": (control_is_a_host, the_page_has_a_caddy, tls_is_complete),
     "services": (
         services_exist,
         placements_exist,

@@ -59,6 +59,7 @@ class Episode:
     expected: str
     cause: str | None
     todo: str
+    way: bool = False
 
     @property
     def part(self) -> tuple[str, str, str]:

@@ -128,10 +128,11 @@ def _note(db: sqlite3.Connection, finding: Finding, now: float, gap: float) -> N
         db.execute("UPDATE episodes SET until = max(until, ?) WHERE id = ?", (now, last["id"]))
     db.execute(
         'INSERT INTO episodes ("check", subject, vantage, service, host, hop, status, since, '
-        "until, seen, expected, cause, todo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "until, seen, expected, cause, todo, way) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (finding.check, finding.subject, finding.vantage, finding.service, finding.host,
          finding.hop, int(finding.status), now, now, redact(finding.seen), finding.expected,
-         finding.cause, finding.todo),
+         finding.cause, finding.todo, finding.way),
     )  # fmt: skip
 
 
@@ -154,6 +155,7 @@ def _episode(row: sqlite3.Row) -> Episode:
     return Episode(
         **{name: row[name] for name in names},
         todo=row["todo"],
+        way=bool(row["way"]),
         status=Status(row["status"]),
         since=_time(row["since"]),
         until=_time(row["until"]),

@@ -55,4 +55,42 @@ CREATE TABLE drills (
 CREATE INDEX drills_by_run ON drills (run);
 """
 
-MIGRATIONS = (FIRST,)
+WAYS = """
+ALTER TABLE episodes ADD COLUMN way INTEGER NOT NULL DEFAULT 0;  -- users enter the service so
+"""
+
+ALERTS = """
+CREATE TABLE notices (          -- problems that are there, or that people still know of
+    hop      TEXT PRIMARY KEY,
+    document TEXT NOT NULL      -- Notice as JSON
+) STRICT;
+
+CREATE TABLE messages (
+    id     INTEGER PRIMARY KEY,
+    at     REAL NOT NULL,
+    kind   TEXT NOT NULL,       -- Kind
+    status INTEGER NOT NULL,    -- Status; 0 is good news
+    title  TEXT NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE deliveries (       -- one for each message and address
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    target  TEXT NOT NULL,      -- the reference of the address, never the address
+    tries   INTEGER NOT NULL DEFAULT 0,
+    error   TEXT NOT NULL DEFAULT '',
+    sent    REAL,               -- NULL while it waits
+    PRIMARY KEY (message, target)
+) STRICT;
+
+CREATE TABLE silences (         -- by hand; a deploy or a drill silences by its run
+    began    REAL NOT NULL,
+    until    REAL NOT NULL,
+    operator TEXT NOT NULL,
+    reason   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE looks (at REAL NOT NULL) STRICT;    -- the last look at everything
+"""
+
+MIGRATIONS = (FIRST, WAYS, ALERTS)

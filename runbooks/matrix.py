@@ -7,6 +7,7 @@ from rich.text import Text
 
 from inventory.secret import redact
 from runbooks.cli import out
+from tasks.checks.cells import HOST_CHECKS, Place, place_of, places, word, worst
 from tasks.checks.diagnosis import Fault
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
@@ -19,11 +20,6 @@ STYLES = {
     Status.UNREACHABLE: "magenta",
     Status.FAILED: "bold red",
 }
-WORDS = {Status.OK: "ok", Status.SKIPPED: "skip", Status.WARN: "warn", Status.UNREACHABLE: "gone"}
-HOST_CHECKS = ("host", "mesh", "config", "caddy", "tunnel", "dns", "sync")
-FAILED_HERE, FAILED_ALONG = "FAIL", "fail"
-
-Place = tuple[str, str]  # a heading, and a column below it
 
 
 def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
@@ -34,45 +30,24 @@ def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
 
 def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
     """Services down, vantages across. A column that nobody asked about is left out."""
-    told = {place for finding in findings if (place := _place(finding)) and finding.service}
-    places = [place for place in _places(survey) if place in told or place[1] in survey.lost]
+    told = {place for finding in findings if (place := place_of(finding)) and finding.service}
+    columns = [
+        place
+        for place in places(survey.catalogue, [survey.here])
+        if place in told or place[1] in survey.lost
+    ]
     rows = {
         service.name: [
             _cell(
-                [f for f in findings if f.service == service.name and _place(f) == place],
+                [f for f in findings if f.service == service.name and place_of(f) == place],
                 lost=place[1] in survey.lost and service.kind == "http",
             )
-            for place in places
+            for place in columns
         ]
         for service in survey.services
     }
     if told:
-        _table(places, rows)
-
-
-def _places(survey: Survey) -> list[Place]:
-    edges = [host.name for host in survey.catalogue.edges]
-    resolvers = [host.name for host in survey.catalogue.resolvers]
-    return [
-        *(("direct from", vantage) for vantage in dict.fromkeys((*edges, survey.here))),
-        *(("through Caddy", edge) for edge in edges),
-        ("outside", ""),
-        *(("by name at", resolver) for resolver in resolvers),
-    ]
-
-
-def _place(finding: Finding) -> Place | None:
-    """Where in its service's row a finding belongs."""
-    match finding.check:
-        case "service":
-            return "direct from", finding.vantage
-        case "caddy":
-            return "through Caddy", finding.host or ""
-        case "access":
-            return "outside", ""
-        case "dns":
-            return "by name at", finding.host or ""
-    return None
+        _table(columns, rows)
 
 
 def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
@@ -106,8 +81,8 @@ def _table(places: Sequence[Place], rows: Mapping[str, Sequence[tuple[str, str]]
             out.print(Text(line.rstrip(), style="bold"))
     for name, cells in rows.items():
         row = Text(f"{name:<{first}}")
-        for (word, style), width in zip(cells, widths, strict=True):
-            row.append(f"{word:<{width}}", style=style)
+        for (said, style), width in zip(cells, widths, strict=True):
+            row.append(f"{said:<{width}}", style=style)
         row.rstrip()
         out.print(row)
     out.print()
@@ -129,12 +104,11 @@ def _span(places: Sequence[Place], widths: Sequence[int], heading: str) -> int:
 
 def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
     """The worst of a cell, and its style; what only follows from another hop is told apart."""
-    if not findings:
-        return (WORDS[Status.UNREACHABLE], STYLES[Status.UNREACHABLE]) if lost else ("-", "dim")
-    worst = max(findings, key=lambda f: (f.status, f.cause is None))
-    if worst.status is Status.FAILED:
-        return (FAILED_ALONG, "red") if worst.cause else (FAILED_HERE, STYLES[Status.FAILED])
-    return WORDS[worst.status], STYLES[worst.status]
+    found = worst(findings)
+    if found is None:
+        return word(None, lost=lost), STYLES[Status.UNREACHABLE] if lost else "dim"
+    along = found.status is Status.FAILED and found.cause
+    return word(found), "red" if along else STYLES[found.status]
 
 
 def show_faults(faults: Sequence[Fault]) -> None:

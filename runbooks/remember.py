@@ -1,16 +1,19 @@
 """Every run goes into the history: that it began, what it did and found, how it ended."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from inventory.catalogue import Catalogue
 from inventory.source import read_source
+from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
 from journal.history import History
 from journal.store import JournalError
+from journal.watch import Watch
 from runbooks.begin import new_id, operator
 from runbooks.cli import Exit, Session, err, status_of
 from tasks.checks.finding import Finding
@@ -25,11 +28,14 @@ class Record:
     Until `conclude` says otherwise, the run went well. `show` tells the operator a step.
     """
 
-    def __init__(self, path: Path, run: Run, show: Callable[[str], None]) -> None:
+    def __init__(self, catalogue: Catalogue, run: Run, show: Callable[[str], None]) -> None:
         self.run = run
+        self._catalogue = catalogue
+        self._look: tuple[Sequence[Finding], datetime] | None = None
         self._show = show
         self._status, self._words = Exit.OK, ""
         self._steps: list[Step] = []
+        path = Path(catalogue.site.journal.file).expanduser()
         self.history = self._try(lambda: History(path))
         self._tell(lambda history: history.begin(run))
 
@@ -42,8 +48,17 @@ class Record:
         """How the run ended, in one sentence."""
         self._status, self._words = status, words
 
-    def found(self, findings: Iterable[Finding]) -> None:
-        self._tell(lambda history: history.look(findings, datetime.now(UTC)))
+    def found(self, findings: Sequence[Finding], *, whole: bool) -> None:
+        """What a look found; people are told of it when it was at the `whole` edge."""
+        at = datetime.now(UTC)
+        self._tell(lambda history: history.look(findings, at))
+        self._look = (findings, at) if whole else None
+
+    def silence(self, span: timedelta, reason: str) -> None:
+        """Tell nobody anything for that long from now on; no time at all ends a silence."""
+        at = datetime.now(UTC)
+        quiet = Silence(until=at + span, reason=reason)
+        self._tell(lambda history: Book(history.store).silence(quiet, self.run.operator, at))
 
     def drilled(self, result: DrillResult) -> None:
         entry = DrillEntry(
@@ -67,7 +82,15 @@ class Record:
             )
         )
         if self.history:
+            self._follow(self.history)
             self.history.close()
+
+    def _follow(self, history: History) -> None:
+        """Only now, when the run itself is remembered."""
+        watch = Watch(catalogue=self._catalogue, history=history, say=_warn)
+        if self._look:
+            watch.looked(*self._look)
+        watch.ran(datetime.now(UTC))
 
     def _tell(self, work: Callable[[History], None]) -> None:
         if self.history:
@@ -79,8 +102,12 @@ class Record:
             return work()
         except JournalError as error:
             self.history = None
-            err.print(f"not remembered: {error}", style="yellow", markup=False)
+            _warn(f"not remembered: {error}")
             return None
+
+
+def _warn(words: str) -> None:
+    err.print(words, style="yellow", markup=False)
 
 
 @contextmanager
@@ -95,8 +122,7 @@ def remembered(
 
     However it ends, that is noted; a run that is killed is one without an end.
     """
-    path = Path(session.catalogue.site.journal.file).expanduser()
-    record = Record(path, _run(kind, run), show)
+    record = Record(session.catalogue, _run(kind, run), show)
     try:
         yield record
     except BaseException as error:

@@ -5,13 +5,15 @@ Asks everything at once, from every side, and changes nothing.
 
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Service
+from inventory.watch import span
 from runbooks import matrix, results
 from runbooks.cli import (
     Exit,
@@ -78,7 +80,26 @@ def flags() -> ArgumentParser:
         metavar="SECONDS",
         help="of each single question (default: 5)",
     )
+    made.add_argument(
+        "--silence",
+        type=_span,
+        metavar="TIME",
+        help="send no alerts for so long from now on, such as 90m, 2h or 3d; off ends it",
+    )
+    made.add_argument("--reason", default="", metavar="WORDS", help="why, for those who look")
     return made
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return timedelta() if text == "off" else span(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{error}, or off") from error
+
+
+def _is_whole(arguments: Namespace) -> bool:
+    """Was everything looked at? A part of it raises no alert and resolves none."""
+    return not (arguments.only or arguments.service or arguments.host or arguments.role)
 
 
 def verify(arguments: Namespace) -> int:
@@ -88,6 +109,8 @@ def verify(arguments: Namespace) -> int:
     if arguments.timeout <= 0:
         raise UsageError("--timeout should be more than 0 seconds")
     with remembered(session, "verify") as record:
+        if arguments.silence is not None:
+            record.silence(arguments.silence, arguments.reason)
         with working(f"asking {len(session.hosts)} hosts about {len(services)} services"):
             survey = Inquiry(
                 session=session, checks=checks, services=services, timeout=arguments.timeout
@@ -96,7 +119,7 @@ def verify(arguments: Namespace) -> int:
         if all(finding.check == "host" for finding in findings) and checks != {"host"}:
             raise UsageError("these filters leave nothing to check")
         status = STATUSES[verdict(findings, strict=arguments.strict)]
-        record.found(findings)
+        record.found(findings, whole=_is_whole(arguments))
         record.conclude(status, matrix.counts(findings))
     _tell(arguments, survey, findings, time.monotonic() - started, status)
     return status

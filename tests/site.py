@@ -44,6 +44,7 @@ class Site:
         credentials.write_text('{"TunnelSecret": "tunnel-secret-value"}', encoding="utf-8")
         self.change("defaults", "data.tunnel.credentials", f"file:{credentials}")
         self.change("defaults", "data.journal.file", str(self.journal))
+        self.change("defaults", "data.page.directory", str(folder / "status"))
         token = folder / "mcp-token"
         token.write_text("mcp-secret-value\n", encoding="utf-8")
         env = "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN"

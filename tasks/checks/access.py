@@ -133,6 +133,7 @@ def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> F
         hop="tunnel",
         todo="on each edge: journalctl -u cloudflared -n 50",
         needs=tuple(behind),
+        way=True,
     )
 
 

@@ -58,11 +58,15 @@ def _judge_route(survey: Survey, edge: Host, service: Service) -> Iterator[Findi
     if (service.name, edge.name) in survey.routes:
         answer = survey.routes[service.name, edge.name]
         found = _behind(survey, edge, service, _route(edge.name, service, survey.here, answer))
+        found = replace(found, way=True)
         yield found if found.status.is_broken else _who_answered(survey, edge, service, found)
     loopback = survey.reply(edge.name, f"loopback {service.name}")
     if service.is_public and not loopback.is_missing:
         answer = answer_of(loopback, service, survey.timeout)
-        yield _behind(survey, edge, service, _route(edge.name, service, edge.name, answer))
+        found = _route(edge.name, service, edge.name, answer)
+        # A part of its own: the control node's edge is asked by name and on loopback.
+        found = replace(found, subject=f"{found.subject} on loopback")
+        yield _behind(survey, edge, service, found)
 
 
 def _behind(survey: Survey, edge: Host, service: Service, found: Finding) -> Finding:

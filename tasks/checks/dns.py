@@ -80,6 +80,7 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
         todo=f"on {resolver.name}: systemctl status {service.unit}",
         part=f"{parts.resolver(resolver.name)} {how}",
         needs=(parts.host(resolver.name), parts.mesh(survey.here, resolver.name)),
+        way=True,
     )
 
 

@@ -31,7 +31,7 @@ class Finding:
     check proves when it is ok; `needs` are the parts that must work before this one can,
     `needs_one_of` those of which one is enough. `hop` is the step of the path, as an
     operator calls it, `why` the evidence for it. `cause` is the hop that explains this
-    finding, when another does.
+    finding, when another does. A `way` is one by which users enter `service`.
     """
 
     check: str
@@ -50,6 +50,7 @@ class Finding:
     needs: tuple[str, ...] = ()
     needs_one_of: tuple[str, ...] = ()
     cause: str | None = None
+    way: bool = False
 
     def __str__(self) -> str:
         return (

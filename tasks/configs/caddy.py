@@ -39,6 +39,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             }
             for service in catalogue.web_services
         ],
+        page=_page(host, catalogue),
     )
     return ConfigFile(
         name="caddy",
@@ -48,6 +49,14 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         validate=VALIDATE,
         activation=_activation(port),
     )
+
+
+def _page(host: Host, catalogue: Catalogue) -> tuple[str, str] | None:
+    """(name, folder) of the page, which only the control node has."""
+    site = catalogue.site
+    if site.page is None or host.name != site.control:
+        return None
+    return f"{site.page_name}", site.page.directory
 
 
 def _activation(port: int) -> Activation:

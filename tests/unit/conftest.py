@@ -2,14 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from inventory.load import load_catalogue
 from inventory.source import Source
 from tests.site import Site
+from tests.unit.endpoint import Endpoint, endpoint
 from tests.unit.fakehosts import FakeHosts
+from tests.unit.surveys import Edge
 
 COMMIT = "a" * 40
 
@@ -77,3 +80,46 @@ def deploy(
         return Done(int(end.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def edge(site: Site) -> Edge:
+    return Edge(load_catalogue(site.config))
+
+
+@pytest.fixture
+def verify(
+    site: Site, edge: Edge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Runbook:
+    """Runs runbooks/verify.py in this process; `edge` answers in place of hosts."""
+
+    from runbooks import cli
+    from runbooks import verify as runbook
+
+    def take(_: object) -> object:
+        return edge.survey()
+
+    monkeypatch.setattr("runbooks.survey.Inquiry.take", take)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def work(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["verify.py", "--config", str(site.config), *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main(runbook.verify, runbook.flags())
+        said = capsys.readouterr()
+        return Done(int(end.value.code or 0), said.out, said.err)
+
+    return work
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """A real endpoint on loopback that alerts and heartbeats may be sent to.
+
+    A busy machine may take longer for it than a run would wait.
+    """
+    for limit in ("alerts.post.DEADLINE", "alerts.post.PATIENCE", "heartbeat.PATIENCE"):
+        monkeypatch.setattr(f"journal.{limit}", 60.0)
+    with endpoint() as made:
+        yield made

@@ -23,6 +23,7 @@ COMMIT = "1234abcd"
 NOW = datetime.now(UTC)
 FRESH = Certificate(starts=NOW - timedelta(hours=2), ends=NOW + timedelta(hours=10))
 DENIED = Answer(status=302, location="https://example.cloudflareaccess.com/cdn-cgi/access/login")
+NO_CONNECTION = Answer(status=None, error="no connection")
 REFUSED = Reply(status=7, text="000 0.0 no")
 
 
@@ -177,3 +178,22 @@ class Edge:
             guests=self.guests,
             records=self.records,
         )
+
+
+def stop_service(edge: Edge, service: str, host: str) -> None:
+    edge.direct[service, host] = NO_CONNECTION
+    for vantage in ("vps1", "vps2"):
+        edge.replies[vantage, f"direct {service}@{host}"] = REFUSED
+
+
+def lose_host(edge: Edge, name: str) -> None:
+    """Nothing reaches it, from nowhere."""
+    edge.lost[name] = f"{name} cannot be reached over SSH: timed out"
+    for service in edge.catalogue.web_services:
+        if name in service.placements:
+            stop_service(edge, service.name, name)
+    for peer in edge.catalogue.hosts:
+        edge.replies[peer, f"reach {name}"] = Reply(status=1, text="ping timed out")
+    for key in edge.records:
+        if key[0] == name:
+            edge.records[key] = DnsAnswer(error="no answer within 5 s")

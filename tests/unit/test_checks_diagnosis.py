@@ -8,13 +8,10 @@ from inventory.load import load_catalogue
 from runbooks.verify import CHECKS, judge
 from tasks.checks.diagnosis import Fault, diagnose, faults, verdict
 from tasks.checks.finding import Finding, Status
-from tasks.lookup import DnsAnswer
-from tasks.observe import Reply
 from tasks.probe import Answer
 from tests.site import Site
-from tests.unit.surveys import REFUSED, Edge, ok
+from tests.unit.surveys import NO_CONNECTION, REFUSED, Edge, lose_host, ok, stop_service
 
-NO_CONNECTION = Answer(status=None, error="no connection")
 BAD_GATEWAY = Answer(status=502)
 
 
@@ -33,25 +30,6 @@ def named(edge: Edge) -> tuple[Fault, ...]:
 
 def hops(edge: Edge) -> list[str]:
     return [fault.first.hop for fault in named(edge)]
-
-
-def stop_service(edge: Edge, service: str, host: str) -> None:
-    edge.direct[service, host] = NO_CONNECTION
-    for vantage in ("vps1", "vps2"):
-        edge.replies[vantage, f"direct {service}@{host}"] = REFUSED
-
-
-def lose_host(edge: Edge, name: str) -> None:
-    """Nothing reaches it, from nowhere."""
-    edge.lost[name] = f"{name} cannot be reached over SSH: timed out"
-    for service in edge.catalogue.web_services:
-        if name in service.placements:
-            stop_service(edge, service.name, name)
-    for peer in edge.catalogue.hosts:
-        edge.replies[peer, f"reach {name}"] = Reply(status=1, text="ping timed out")
-    for key in edge.records:
-        if key[0] == name:
-            edge.records[key] = DnsAnswer(error="no answer within 5 s")
 
 
 def test_a_healthy_edge_has_nothing_to_name(edge: Edge):

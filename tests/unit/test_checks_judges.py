@@ -397,3 +397,9 @@ def test_rsyncs_patterns_become_words_of_find():
         *("(", "-type", "d", "-name", "logs", ")", "-prune", "-o"),
         *("(", "-path", "./top/one", ")", "-prune", "-o"),
     )
+
+
+def test_no_two_findings_are_of_the_same_part(edge: Edge):
+    """The history and alerts know a part by its check, its subject and its vantage."""
+    found = [(f.check, f.subject, f.vantage) for f in judge(edge.survey(), CHECKS)]
+    assert len(found) == len(set(found)) > 200

@@ -89,6 +89,24 @@ def test_caddy_binds_the_tailnet_and_loopback_only(site: Site):
         assert block.splitlines()[1] == "\tbind 127.0.0.1"
 
 
+def test_the_page_is_served_by_the_control_node_and_to_the_tailnet_alone(site: Site):
+    site.change("defaults", "data.page", {"directory": "/srv/page"})
+    control, other = (rendered(site, host) for host in ("vps2", "vps1"))
+    _, _, block = control["caddy"].text.partition("https://status.home.example {\n")
+    assert "\troot * /srv/page\n" in block and "bind" not in block.partition("\n}\n")[0]
+    assert "/srv/page" not in other["caddy"].text
+    assert "status.home.example" not in control["cloudflared"].text
+    for files in (control, other):
+        records = [line for line in files["resolver"].text.splitlines() if '"status.' in line]
+        assert records == ['\tlocal-data: "status.home.example. 60 IN A 100.102.55.88"']
+
+
+def test_a_site_without_a_page_has_no_name_for_it(site: Site):
+    site.change("defaults", "data.page", None)
+    for file in rendered(site, "vps2").values():
+        assert "status.home.example" not in file.text
+
+
 @pytest.mark.parametrize(
     ("tls", "words"),
     [

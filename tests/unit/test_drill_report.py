@@ -1,9 +1,7 @@
 """The report: complete, safe with hostile names, and seen in a real browser."""
 
 import re
-import shutil
 import struct
-import subprocess
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,14 +14,9 @@ from tasks.drill.faults import Fault, make_fault
 from tasks.drill.picture import report
 from tasks.drill.result import DrillResult, conclude
 from tests.site import ROOT
+from tests.unit.browser import needs_browser, shoot
 from tests.unit.drills import MOMENTS, clean_failover, row
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--window-size=1280,900",
-)  # fmt: skip
 Colour = tuple[int, int, int]
 # As templates/report/drill.html.j2 has them: page, primary, fallback, lost.
 LIGHT: tuple[Colour, ...] = ((251, 251, 249), (33, 102, 172), (224, 130, 20), (194, 24, 91))
@@ -80,19 +73,14 @@ def test_the_json_has_the_numbers_of_the_terminal(result: DrillResult):
     assert {v["vantage"]: v["lost_reads"] for v in told["vantages"]} == {"name": 0, "vps1": 100}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; script/browser installs it")
+@needs_browser
 @pytest.mark.parametrize(("scheme", "colours"), [(1, LIGHT), (0, DARK)], ids=["light", "dark"])
 def test_a_browser_shows_who_answered_and_what_was_lost(
     result: DrillResult, tmp_path: Path, scheme: int, colours: tuple[Colour, ...]
 ):
     page, picture = tmp_path / "drill.html", tmp_path / "drill.png"
     page.write_text(report(result), encoding="utf-8")
-    subprocess.run(
-        [str(CHROMIUM), *QUIET, f"--user-data-dir={tmp_path / 'profile'}",
-         f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={picture}",
-         page.as_uri()],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+    shoot(page, picture, size=(1280, 900), scheme=scheme)
     pixels = pixels_of(picture)
     area = len(pixels)
     background, primary, fallback, lost = (pixels.count(colour) / area for colour in colours)

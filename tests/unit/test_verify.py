@@ -1,7 +1,6 @@
 """The verify runbook's own side: flags, exit statuses, what it prints and writes."""
 
 import json
-import sys
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
 from pathlib import Path
@@ -9,47 +8,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from inventory.load import load_catalogue
-from runbooks import cli, verify
-from tasks.checks.survey import Survey
 from tasks.probe import Answer
-from tests.site import ROOT, Site
+from tests.site import ROOT
 from tests.unit.conftest import Done
 from tests.unit.surveys import Edge
 
 SCHEMA = json.loads((ROOT / "docs" / "verify.schema.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def edge(site: Site) -> Edge:
-    return Edge(load_catalogue(site.config))
-
-
-@pytest.fixture
-def run(
-    site: Site, edge: Edge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
-    """Runs runbooks/verify.py in this process; `edge` answers in place of hosts."""
-
-    def take(_: object) -> Survey:
-        return edge.survey()
-
-    monkeypatch.setattr("runbooks.survey.Inquiry.take", take)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def work(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["verify.py", "--config", str(site.config), *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main(verify.verify, verify.flags())
-        said = capsys.readouterr()
-        return Done(int(end.value.code or 0), said.out, said.err)
-
-    return work
-
-
-def test_all_well_is_exit_0_and_a_matrix_that_fits_80_columns(run: Callable[..., Done]):
-    done = run()
+def test_all_well_is_exit_0_and_a_matrix_that_fits_80_columns(verify: Callable[..., Done]):
+    done = verify()
     assert done.status == 0
     assert max(len(line) for line in done.out.splitlines()) <= 80
     assert next(line for line in done.out.splitlines() if "organizr" in line).split()[1:] == (
@@ -58,26 +26,26 @@ def test_all_well_is_exit_0_and_a_matrix_that_fits_80_columns(run: Callable[...,
     assert "\x1b" not in done.out
 
 
-def test_quiet_and_well_prints_nothing(run: Callable[..., Done]):
-    assert run("--quiet").out == ""
+def test_quiet_and_well_prints_nothing(verify: Callable[..., Done]):
+    assert verify("--quiet").out == ""
 
 
-def test_a_fault_is_exit_1_and_one_line_of_six_parts(run: Callable[..., Done], edge: Edge):
+def test_a_fault_is_exit_1_and_one_line_of_six_parts(verify: Callable[..., Done], edge: Edge):
     edge.strangers["plex"] = Answer(status=200, body="MediaContainer")
-    done = run("--quiet")
+    done = verify("--quiet")
     assert done.status == 1
     (line,) = done.out.splitlines()
     assert line.startswith("FAILED a stranger at plex.home.example – from the internet – A STR")
     assert len(line.split(" – ")) == 6
 
 
-def test_an_unreachable_host_and_nothing_worse_is_exit_3(run: Callable[..., Done], edge: Edge):
+def test_an_unreachable_host_and_nothing_worse_is_exit_3(verify: Callable[..., Done], edge: Edge):
     edge.lost["unraid"] = "timed out"
     edge.direct = {
         pair: Answer(status=None, error="no connection") if pair[1] == "unraid" else answer
         for pair, answer in edge.direct.items()
     }
-    done = run()
+    done = verify()
     assert done.status == 3
     assert "UNREACHABLE unraid – from vps2 – timed out" in done.out
 
@@ -93,34 +61,34 @@ def test_an_unreachable_host_and_nothing_worse_is_exit_3(run: Callable[..., Done
     ],
 )
 def test_what_makes_no_sense_is_exit_2_with_what_would(
-    run: Callable[..., Done], arguments: tuple[str, ...], said: str
+    verify: Callable[..., Done], arguments: tuple[str, ...], said: str
 ):
-    done = run(*arguments)
+    done = verify(*arguments)
     assert done.status == 2
     assert said in done.err
 
 
-def test_nothing_to_check_is_an_error(run: Callable[..., Done], edge: Edge):
+def test_nothing_to_check_is_an_error(verify: Callable[..., Done], edge: Edge):
     edge.strangers, edge.guests = {}, {}
-    done = run("--only", "access")
+    done = verify("--only", "access")
     assert done.status == 2
     assert "nothing to check" in done.err
 
 
-def test_warnings_fail_only_when_strict(run: Callable[..., Done], edge: Edge):
+def test_warnings_fail_only_when_strict(verify: Callable[..., Done], edge: Edge):
     edge.replies["vps1", "disks"] = edge.replies["vps1", "disks"].__class__(
         status=0, text="/dev/sda1 1000 900 100 90% /"
     )
-    assert run().status == 0
-    assert run("--strict").status == 1
+    assert verify().status == 0
+    assert verify("--strict").status == 1
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_the_json_is_as_its_schema_says(run: Callable[..., Done], edge: Edge, broken: bool):
+def test_the_json_is_as_its_schema_says(verify: Callable[..., Done], edge: Edge, broken: bool):
     if broken:
         edge.strangers["plex"] = Answer(status=200, body="\x1b[31m<script>")
         edge.lost["vps1"] = "timed out"
-    done = run("--json")
+    done = verify("--json")
     document = json.loads(done.out)
     jsonschema.validate(document, SCHEMA, jsonschema.Draft202012Validator)
     assert document["exit"] == done.status
@@ -128,18 +96,18 @@ def test_the_json_is_as_its_schema_says(run: Callable[..., Done], edge: Edge, br
 
 
 def test_junit_counts_failures_errors_and_skips(
-    run: Callable[..., Done], edge: Edge, tmp_path: Path
+    verify: Callable[..., Done], edge: Edge, tmp_path: Path
 ):
     edge.strangers["plex"] = Answer(status=200, body="MediaContainer")
     edge.lost["unraid"] = "timed out"
-    run("--junit", str(tmp_path / "verify.xml"))
+    verify("--junit", str(tmp_path / "verify.xml"))
     suites = {suite.get("name"): suite for suite in xml.parse(tmp_path / "verify.xml").getroot()}
     assert suites["access"].get("failures") == "1"
     assert suites["host"].get("errors") == "1"
     assert int(suites["access"].get("tests") or 0) == len(suites["access"])
 
 
-def test_a_junit_file_that_cannot_be_written_is_said(run: Callable[..., Done]):
-    done = run("--junit", "/nowhere/verify.xml")
+def test_a_junit_file_that_cannot_be_written_is_said(verify: Callable[..., Done]):
+    done = verify("--junit", "/nowhere/verify.xml")
     assert done.status == 2
     assert "--junit /nowhere/verify.xml: No such file or directory" in done.err

@@ -1,0 +1,155 @@
+"""The one module that writes and reads what alerts remember: notices, messages, silences."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from inventory.secret import redact
+from journal.alerts.notice import Kind, Notice
+from journal.alerts.words import Message
+from journal.store import Store
+from tasks.checks.finding import Status
+
+KEPT = timedelta(days=14)  # a message that nobody took for so long is old news
+NOTICES = TypeAdapter(Notice)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Nobody is told anything until then, because an operator said so."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One message on its way to one address; `sent` is None while it waits."""
+
+    id: int
+    target: str
+    message: Message
+    tries: int = 0
+    error: str = ""
+    sent: datetime | None = None
+
+
+class Book:
+    """What alerts remember, in the journal's file. Every method may raise JournalError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def notices(self) -> list[Notice]:
+        rows = self._store.read("SELECT document FROM notices ORDER BY rowid")
+        return [NOTICES.validate_json(row["document"]) for row in rows]
+
+    def last_look(self) -> datetime | None:
+        rows = self._store.read("SELECT max(at) AS at FROM looks")
+        return _time(rows[0]["at"]) if rows[0]["at"] is not None else None
+
+    def note(
+        self,
+        at: datetime,
+        notices: Iterable[Notice],
+        messages: Iterable[Message],
+        targets: Sequence[str],
+    ) -> None:
+        """The outcome of a look: what is known now, and what is to be sent to whom."""
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM looks")
+            db.execute("INSERT INTO looks VALUES (?)", (at.timestamp(),))
+            db.execute("DELETE FROM notices")
+            db.executemany(
+                "INSERT INTO notices VALUES (?, ?)",
+                [(n.problem.hop, redact(NOTICES.dump_json(n).decode())) for n in notices],
+            )
+            for message in messages:
+                _post(db, message, targets)
+            _forget(db, at, targets)
+
+    def waiting(self) -> list[Delivery]:
+        """What has not arrived yet, the oldest first."""
+        return self._deliveries("WHERE sent IS NULL ORDER BY id, target")
+
+    def recent(self, limit: int) -> list[Delivery]:
+        """The last messages, the newest first."""
+        return self._deliveries(f"ORDER BY id DESC, target LIMIT {limit:d}")
+
+    def arrived(self, delivery: Delivery, at: datetime) -> None:
+        self._tried(delivery, "", at.timestamp())
+
+    def failed(self, delivery: Delivery, error: str) -> None:
+        self._tried(delivery, error, None)
+
+    def silence(self, silence: Silence, operator: str, at: datetime) -> None:
+        """From `at` on; it takes the place of the one before."""
+        row = (at.timestamp(), silence.until.timestamp(), operator, redact(silence.reason))
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM silences")
+            db.execute("INSERT INTO silences VALUES (?, ?, ?, ?)", row)
+
+    def silenced(self, at: datetime) -> Silence | None:
+        """The silence that an operator asked for, if it lasts beyond `at`."""
+        rows = self._store.read(
+            "SELECT * FROM silences WHERE until > ? ORDER BY until DESC", (at.timestamp(),)
+        )
+        return Silence(until=_time(rows[0]["until"]), reason=rows[0]["reason"]) if rows else None
+
+    def _tried(self, delivery: Delivery, error: str, sent: float | None) -> None:
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET tries = tries + 1, error = ?, sent = ? "
+                "WHERE message = ? AND target = ?",
+                (redact(error), sent, delivery.id, delivery.target),
+            )
+
+    def _deliveries(self, which: str) -> list[Delivery]:
+        rows = self._store.read(
+            f"SELECT * FROM deliveries JOIN messages ON messages.id = deliveries.message {which}"
+        )
+        return [_delivery(row) for row in rows]
+
+
+def _post(db: sqlite3.Connection, message: Message, targets: Sequence[str]) -> None:
+    row = db.execute(
+        "INSERT INTO messages (at, kind, status, title, body) VALUES (?, ?, ?, ?, ?)",
+        (message.at.timestamp(), message.kind, int(message.status), message.title, message.body),
+    )
+    db.executemany(
+        "INSERT INTO deliveries (message, target) VALUES (?, ?)",
+        [(row.lastrowid, target) for target in targets],
+    )
+
+
+def _forget(db: sqlite3.Connection, at: datetime, targets: Sequence[str]) -> None:
+    """Old messages, and those that wait for an address which is no more."""
+    db.execute("DELETE FROM messages WHERE at < ?", ((at - KEPT).timestamp(),))
+    known = ", ".join("?" * len(targets))
+    db.execute(
+        f"DELETE FROM deliveries WHERE sent IS NULL AND target NOT IN ({known})", tuple(targets)
+    )
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        target=row["target"],
+        tries=row["tries"],
+        error=row["error"],
+        sent=None if row["sent"] is None else _time(row["sent"]),
+        message=Message(
+            at=_time(row["at"]),
+            kind=Kind(row["kind"]),
+            status=Status(row["status"]),
+            title=row["title"],
+            body=row["body"],
+        ),
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,135 @@
+"""The one module that sends messages: apprise, a few seconds at most, in order."""
+
+import logging
+import queue
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from inventory.errors import InventoryError
+from inventory.secret import Secret, redact
+from journal.alerts.book import Delivery
+from journal.alerts.words import Message, duration
+from tasks.checks.finding import Status
+
+PATIENCE = 3.0  # seconds to connect, and to be answered, at one address
+DEADLINE = 8.0  # seconds for all of them; what is not sent by then waits for the next run
+AT_ONCE = 30  # messages to one address in one run; services limit their rates
+SHORTEST = 6  # characters; a shorter part of an address is no token
+TALKATIVE = ("apprise", "urllib3", "requests")  # their debug logs hold addresses
+TYPES = {
+    Status.OK: "success",
+    Status.SKIPPED: "info",
+    Status.WARN: "warning",
+    Status.UNREACHABLE: "failure",
+    Status.FAILED: "failure",
+}
+
+Outcome = tuple[Delivery, str]  # and why it did not arrive; "" when it did
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where messages go: an apprise URL, known by its reference."""
+
+    reference: str
+
+    def send(self, message: Message, late: str = "") -> str:
+        """Why the message did not arrive, or ""."""
+        try:
+            url = Secret(self.reference).reveal()
+        except InventoryError as error:
+            return str(error)
+        return _send(url, message, f"{message.body}\n{late}" if late else message.body)
+
+
+def deliver(waiting: Iterable[Delivery], now: datetime, deadline: float) -> Iterator[Outcome]:
+    """Send to each address in order, until one message does not arrive or `deadline` seconds
+    are over.
+
+    Each address has a thread that dies with the process: a name server that hangs keeps
+    nobody. What was under way at the deadline is sent again by the next run.
+    """
+    lines: dict[str, list[Delivery]] = {}
+    for delivery in sorted(waiting, key=lambda d: d.id):
+        lines.setdefault(delivery.target, []).append(delivery)
+    outcomes: queue.Queue[Outcome] = queue.Queue()
+    for line in lines.values():
+        work = (tuple(line[:AT_ONCE]), now, outcomes)
+        threading.Thread(target=_work, args=work, daemon=True).start()
+    end = time.monotonic() + deadline
+    while lines:
+        try:
+            delivery, error = outcomes.get(timeout=max(end - time.monotonic(), 0.0))
+        except queue.Empty:
+            yield from ((line[0], f"no answer in {deadline:g} s") for line in lines.values())
+            return
+        yield delivery, error
+        line = lines[delivery.target]
+        line.remove(delivery)
+        if error or not line:
+            del lines[delivery.target]
+
+
+def _work(line: Sequence[Delivery], now: datetime, outcomes: "queue.Queue[Outcome]") -> None:
+    for delivery in line:
+        late = f"(told {duration(now - delivery.message.at)} late)" if delivery.tries else ""
+        try:
+            error = Address(reference=delivery.target).send(delivery.message, late)
+        except Exception as failure:  # one of a hundred plugins; its words may hold the token
+            error = f"apprise failed with {type(failure).__name__}"
+        outcomes.put((delivery, error))
+        if error:
+            return
+
+
+class _Said(logging.Handler):
+    """What apprise says in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _listening() -> Iterator[_Said]:
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logger, said = logging.getLogger("apprise"), _Said()
+    logger.propagate = False
+    logger.addHandler(said)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(said)
+
+
+def _send(url: str, message: Message, body: str) -> str:
+    import apprise  # a quarter of a second, and only needed when there is something to send
+
+    with _listening() as said:
+        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if service is None:
+            return "apprise does not know such an address"
+        service.socket_connect_timeout = service.socket_read_timeout = PATIENCE
+        sent = service.notify(
+            title=message.title, body=body, notify_type=apprise.NotifyType(TYPES[message.status])
+        )
+    return "" if sent else _without_parts(said.lines[-1] if said.lines else "not accepted", url)
+
+
+def _without_parts(text: str, url: str) -> str:
+    """`text` without any part of the address that might be a token."""
+    for part in re.split(r"[/@:?&=,]+", url):
+        if len(part) >= SHORTEST:
+            text = text.replace(part, "[secret]")
+    return redact(text)

@@ -1,0 +1,130 @@
+"""The heat map of the last days: how available each service and host was, block by block."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from inventory.catalogue import Catalogue
+from journal.availability import Availability, Stretch, availability, of_hop, of_service
+from journal.entries import Episode
+from journal.page.picture import clipped
+
+DAYS, BLOCKS = 7, 4  # columns of six hours
+BLOCK = timedelta(days=1) / BLOCKS
+# The picture's own units.
+LABEL, LETTERS, CELL, ROW, TOP, DAY_GAP = 100, 15, 10, 19, 20, 3
+LEVELS = ((1.0, "h0"), (0.99, "h1"), (0.9, "h2"), (0.0, "h3"))
+NOBODY = "hn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Six hours of one row."""
+
+    x: int
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One service or host; `days` are the same in words, and `all` is all of it."""
+
+    y: int
+    name: str
+    blocks: Sequence[Block]
+    days: Sequence[str]
+    all: str
+
+    @property
+    def label(self) -> str:
+        return clipped(self.name, LETTERS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """The whole map. `days` are (x, weekday, date)."""
+
+    rows: Sequence[Row]
+    days: Sequence[tuple[int, str, str]]
+
+    @property
+    def width(self) -> int:
+        return _x(DAYS * BLOCKS)
+
+    @property
+    def height(self) -> int:
+        return TOP + len(self.rows) * ROW
+
+
+def heat(catalogue: Catalogue, episodes: Sequence[Episode], now: datetime) -> Heat:
+    """Whole days, UTC, of which `now` lies in the last."""
+    begin = beginning(now)
+    rows = [
+        (s.title, of_service(episodes, s.name, begin, now)) for s in catalogue.services.values()
+    ]
+    rows += [(name, of_hop(episodes, f"host {name}", begin, now)) for name in catalogue.hosts]
+    return Heat(
+        rows=[_row(n, name, stretches, begin, now) for n, (name, stretches) in enumerate(rows)],
+        days=[
+            (_x(n * BLOCKS), f"{day:%a}", f"{day:%a %d %b}")
+            for n in range(DAYS)
+            for day in (begin + n * timedelta(days=1),)
+        ],
+    )
+
+
+def beginning(now: datetime) -> datetime:
+    """Where the map begins."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=DAYS - 1)
+
+
+def _row(n: int, name: str, stretches: Sequence[Stretch], begin: datetime, now: datetime) -> Row:
+    def during(since: datetime, until: datetime) -> Availability:
+        return availability(stretches, since, min(until, now))
+
+    days = [begin + day * timedelta(days=1) for day in range(DAYS)]
+    return Row(
+        y=TOP + n * ROW,
+        name=name,
+        blocks=[_block(name, k, begin + k * BLOCK, now, during) for k in range(DAYS * BLOCKS)],
+        days=[words(during(day, day + timedelta(days=1))) for day in days],
+        all=words(during(begin, now)),
+    )
+
+
+def _block(
+    name: str,
+    k: int,
+    since: datetime,
+    now: datetime,
+    during: Callable[[datetime, datetime], Availability],
+) -> Block:
+    until = since + BLOCK
+    found = during(since, until) if since < now else None
+    told = words(found) if found else "yet to come"
+    return Block(
+        x=_x(k),
+        kind=_kind(found) if found else "",
+        title=f"{name}, {since:%a %d %b %H}–{until:%H} UTC: {told}",
+    )
+
+
+def _kind(found: Availability) -> str:
+    share = found.share
+    if share is None:
+        return NOBODY
+    return next(kind for least, kind in LEVELS if share >= least)
+
+
+def words(found: Availability) -> str:
+    """A percentage that is 100 only when nothing was lost."""
+    if found.share is None:
+        return "–"
+    percent = found.share * 100
+    return "100 %" if found.share == 1 else f"{min(percent, 99.99):.2f} %"
+
+
+def _x(column: int) -> int:
+    return LABEL + column * CELL + column // BLOCKS * DAY_GAP
