@@ -12,6 +12,7 @@ from inventory.fields import Name, Path, SettingsPath, Span, Strict, User
 from inventory.hours import DAYS
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
+LEAST_LIMIT, MOST_LIMIT = timedelta(minutes=5), timedelta(hours=1)
 SILENT_AFTER = 3  # intervals of the most frequent job without a sign of life
 
 
@@ -61,7 +62,7 @@ class Timing(Strict):
 
     @property
     def limit(self) -> timedelta:
-        return self.timeout or min(self.period, timedelta(hours=1))
+        return self.timeout or min(max(self.period, LEAST_LIMIT), MOST_LIMIT)
 
 
 MaybeTiming = Annotated[Timing | None, BeforeValidator(lambda v: None if v is False else v)]
@@ -120,7 +121,5 @@ class Schedule(Strict):
         for name, timing in self.jobs.items():
             if bool(timing.every) == bool(timing.at):
                 yield name, "needs either every or at, not both or neither"
-            if timing.every and timing.limit > timing.every:
-                yield f"{name}.timeout", "is longer than every: a late run would hide the next"
         if self.drill and self.drill.every:
             yield "drill", "a drill has its time: use at, such as 'Sun 04:00'"

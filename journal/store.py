@@ -101,6 +101,8 @@ def _words(error: sqlite3.DatabaseError) -> str:
         return f"another run has held it for over {PATIENCE:g} s"
     if "full" in words:
         return "no space is left on its disk"
+    if "disk I/O" in words:
+        return f"cannot be read or written ({words}): is its disk full, or broken?"
     if "not a database" in words or "malformed" in words:
         return f"is no journal any more ({words}): move it away, and a new one begins"
     return words

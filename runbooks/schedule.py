@@ -154,6 +154,7 @@ def print_cron(schedule: Schedule) -> int:
 def stand_in(session: Session, host: str) -> int:
     """0 when `host` must run the jobs, because it has not heard of those before it."""
     wanted = session.catalogue.site.schedule
+    deploy.render(session, read_source())  # fails now, not in an emergency, if a secret is missing
     elders = wanted.elders_of(host)
     silent = timers.silence(elders)
     is_alone = silent > wanted.patience.total_seconds()

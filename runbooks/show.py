@@ -87,7 +87,7 @@ def show_timers(schedule: Schedule, found: Mapping[str, Sequence[TimerState]]) -
     table = Table("host", "job", "last", "next", "result", box=None, pad_edge=False)
     for host, states in found.items():
         for state in states:
-            result = "running" if state.is_running else state.result
+            result = "running" if state.is_running else state.result if state.last else "-"
             table.add_row(host, state.job, _at(state.last), _at(state.next), result)
     if table.row_count:
         out.print(table)

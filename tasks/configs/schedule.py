@@ -35,6 +35,23 @@ cp "$1" "$scratch/{unit}" || exit 1
     printf '[Service]\\nType=oneshot\\nExecStart=/bin/true\\n' > "$scratch/{job}.service"
 systemd-analyze verify "$scratch/{unit}"
 """
+# What is gone is stopped while systemd still knows it.
+ACTIVATE = """\
+for job in {jobs}; do
+    [ ! -e {units}/twinedge-$job.timer ] || continue
+    systemctl stop twinedge-$job.timer 2>/dev/null
+    systemctl reset-failed twinedge-$job.service 2>/dev/null
+done
+systemctl daemon-reload || exit 1
+for job in {jobs}; do
+    [ ! -e {units}/twinedge-$job.timer ] || systemctl restart twinedge-$job.timer || exit 1
+done
+"""
+CHECK = """\
+for job in {jobs}; do
+    [ ! -e {units}/twinedge-$job.timer ] ||
+        systemctl -q is-active twinedge-$job.timer || exit 1
+done"""
 
 
 def unit_name(job: str, kind: str) -> str:
@@ -49,7 +66,7 @@ def _service(job: str, host: Host, catalogue: Catalogue, render: Render) -> Conf
             "systemd/job.service.j2",
             **_common(schedule),
             name=job,
-            host=host.name,
+            here=host.name,
             elders=schedule.elders_of(host.name),
             juniors=schedule.juniors_of(host.name),
             command=command(schedule, job),
@@ -181,19 +198,11 @@ def _activation(host: Host, schedule: Schedule) -> Activation:
 
     A host that has just begun to listen counts as one that has just heard.
     """
-    unit = f"{host.paths.units}/twinedge-$job"
-    jobs = f"for job in {' '.join(COMMANDS)}; do\n"
     heard = "".join(f"touch {HEARD}/{elder}\n" for elder in schedule.elders_of(host.name))
+    jobs = {"jobs": " ".join(COMMANDS), "units": host.paths.units}
     return Activation(
         name="schedule",
         order=60,
-        command=f"mkdir -p {HEARD}\n{heard}systemctl daemon-reload || exit 1\n{jobs}"
-        f"    if [ -e {unit}.timer ]; then systemctl restart twinedge-$job.timer || exit 1\n"
-        "    else\n"
-        "        systemctl stop twinedge-$job.timer 2>/dev/null\n"
-        "        systemctl reset-failed twinedge-$job.service 2>/dev/null\n"
-        "    fi\n"
-        "done\ntrue\n",
-        check=f"{jobs}    [ ! -e {unit}.timer ] || "
-        "systemctl -q is-active twinedge-$job.timer || exit 1\ndone",
+        command=f"mkdir -p {HEARD}\n{heard}{ACTIVATE.format(**jobs)}",
+        check=CHECK.format(**jobs),
     )

@@ -1,6 +1,8 @@
 """Two versions of the lab's site, which differ in every managed file that may differ."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -38,14 +40,37 @@ def install(
             "defaults.yaml": defaults,
             "groups.yaml": groups,
         }
-        script = [f"mkdir -p {folder}"]
-        for name, content in files.items():
-            text = yaml.safe_dump(content, sort_keys=False)
-            script.append(f"cat > {folder}/{name} <<'END'\n{text}END")
-        shell(lab, controller, "\n".join(script))
+        write(lab, controller, folder, files)
 
 
-def _settings(checkout: Path) -> dict[str, object]:
+def write(lab: Lab, controller: str, folder: str, files: Mapping[str, object]) -> None:
+    """YAML files in a folder of the controller."""
+    script = [f"mkdir -p {folder}"]
+    for name, content in files.items():
+        text = yaml.safe_dump(content, sort_keys=False)
+        script.append(f"cat > {folder}/{name} <<'END'\n{text}END")
+    shell(lab, controller, "\n".join(script))
+
+
+def scheduled(lab: Lab, controller: str, folder: str, schedule: object, **data: object) -> str:
+    """The lab's site with a schedule, on a controller; gives its Nornir settings.
+
+    `data` are further keys of the site data.
+    """
+    checkout = lab.state.checkout
+    defaults = yaml.safe_load((checkout / "lab/site/defaults.yaml").read_text("utf-8"))
+    defaults["data"] |= {"schedule": schedule, **data}
+    settings = _settings(checkout)
+    settings["inventory"]["options"]["group_file"] = str(checkout / "lab/site/groups.yaml")
+    settings["user_defined"] = {
+        "services_file": str(checkout / "inventory/services.yaml"),
+        "mcp_file": str(checkout / "inventory/mcp.yaml"),
+    }
+    write(lab, controller, folder, {"config.yaml": settings, "defaults.yaml": defaults})
+    return f"{folder}/config.yaml"
+
+
+def _settings(checkout: Path) -> dict[str, Any]:
     return {
         "inventory": {
             "plugin": "SimpleInventory",

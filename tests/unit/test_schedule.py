@@ -73,7 +73,6 @@ def unit(site: Site, host: str, name: str) -> str:
         ({"verify": {"every": "5"}}, "is not a time such as 90s, 20m, 2h or 3d"),
         ({"verify": {"at": 930}}, "put it in quotes"),
         ({"verify": {"at": "25:00"}}, "is not a time such as '04:30'"),
-        ({"verify": {"every": "5m", "timeout": "6m"}}, "verify.timeout: is longer than every"),
         ({"verify": {"evry": "5m"}}, "data.schedule.verify.evry: unknown key (known: at, every"),
         ({"drill": {"every": "1h"}}, "a drill has its time"),
         ({"nightly": {}}, "data.schedule.nightly: unknown key"),

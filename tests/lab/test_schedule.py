@@ -1,0 +1,157 @@
+"""The jobs on real hosts: they fire, alone, survive a power cut, and another host stands in."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from lab.api import Lab
+from tests.lab import sites
+from tests.lab.conftest import shell
+
+FOLDER = "/root/watch"
+EVERY = 12  # seconds; a third of how long vps2 may be silent
+SCHEDULE = {
+    "hosts": ["vps2", "vps1"],
+    "settings": f"{FOLDER}/config.yaml",
+    "verify": {"every": f"{EVERY}s", "jitter": "1s"},
+    "readiness": {"at": "05:30", "jitter": "1s"},
+}
+UNITS = "ls /etc/systemd/system/twinedge-*.timer /etc/systemd/system/twinedge-*.service "
+PATIENCE = 120  # seconds; for a busy machine
+RUNS = """\
+import json, pathlib, sqlite3
+path = pathlib.Path("~/.local/state/twinedge/journal.db").expanduser()
+rows = sqlite3.connect(path).execute(
+    "SELECT kind, began, seconds, status, words, operator FROM runs WHERE began > ? ORDER BY began",
+    ({since},)) if path.exists() else []
+print(json.dumps([list(row) for row in rows]))
+"""
+
+
+@pytest.fixture(scope="module")
+def watched(deployed_lab: Lab) -> Iterator[Lab]:
+    """Both edges have the jobs, vps2 first; none has any afterwards, and no history."""
+    deployed_lab.heal()
+    for host in ("vps1", "vps2"):
+        sites.scheduled(deployed_lab, host, FOLDER, SCHEDULE)
+        shell(deployed_lab, host, "rm -f /root/.local/state/twinedge/journal.db*")
+    secrets = shell(deployed_lab, "vps2", "tar -C /etc -c twinedge | base64")  # as an operator does
+    unpack = ["sh", "-c", "base64 -d | tar -C /etc -x"]
+    deployed_lab.run("vps1", unpack, input=secrets, check=True)
+    apply(deployed_lab)
+    yield deployed_lab
+    deployed_lab.heal()
+    apply(deployed_lab, "--remove")
+    shell(deployed_lab, "vps1", "rm -r /etc/twinedge")
+
+
+def apply(lab: Lab, *flags: str) -> None:
+    command = ["python", "runbooks/schedule.py", "--config", f"{FOLDER}/config.yaml", "--apply"]
+    done = lab.run("vps2", [*command, "--allow-dirty", "--allow-older", *flags], timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def now(lab: Lab, host: str) -> float:
+    return float(shell(lab, host, "date +%s.%N"))
+
+
+def runs(lab: Lab, host: str, kind: str, since: float = 0.0) -> list[dict[str, Any]]:
+    """The history's runs of one kind that have ended, on one host."""
+    return [run for run in begun(lab, host, kind, since) if run["seconds"] is not None]
+
+
+def begun(lab: Lab, host: str, kind: str, since: float = 0.0) -> list[dict[str, Any]]:
+    said = lab.run(host, ["python", "-c", RUNS.format(since=since)], check=True).stdout
+    names = ("kind", "began", "seconds", "status", "words", "operator")
+    found = [dict(zip(names, row, strict=True)) for row in json.loads(said)]
+    return [run for run in found if run["kind"] == kind]
+
+
+def wait_for(what: Callable[[], object], words: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {words}"
+        time.sleep(0.5)
+
+
+def test_the_jobs_are_timers_of_systemd_and_fire_on_the_first_host_alone(watched: Lab):
+    listed = shell(watched, "vps2", "systemctl list-timers --all 'twinedge-*'")
+    assert "twinedge-verify.timer" in listed and "twinedge-readiness.timer" in listed
+    assert "twinedge-drill" not in listed
+    shell(watched, "vps2", "systemd-analyze verify /etc/systemd/system/twinedge-*.timer")
+    wait_for(lambda: runs(watched, "vps2", "verify"), "a scheduled verify on vps2")
+    first = runs(watched, "vps2", "verify")[0]
+    assert (first["operator"], first["status"]) == ("root@vps2", 0), first["words"]
+    asked = "systemctl show -p ConditionTimestampMonotonic,Result twinedge-verify.service"
+    wait_for(lambda: "exec-condition" in shell(watched, "vps1", asked), "vps1 asks, and stands by")
+    assert runs(watched, "vps1", "verify") == []
+    assert runs(watched, "vps1", "takeover") == []
+
+
+def test_a_run_is_never_joined_by_another(watched: Lab):
+    since = now(watched, "vps2")
+    for _ in range(4):
+        shell(watched, "vps2", "systemctl start --no-block twinedge-verify")
+    wait_for(lambda: runs(watched, "vps2", "verify", since), "one more verify")
+    found = begun(watched, "vps2", "verify", since)
+    assert len(found) <= 2  # that one, and the timer's next
+    assert all(run["began"] + run["seconds"] <= later["began"] for run, later in pairwise(found))
+
+
+def test_a_second_edge_stands_in_while_the_first_is_off_and_hands_back(watched: Lab):
+    stamp = "/var/lib/systemd/timers/stamp-twinedge-readiness.timer"
+    shell(watched, "vps2", f"touch -d '3 days ago' {stamp}")  # as if it had been off since
+    since = now(watched, "vps2")
+    watched.power_cut("vps2")
+    shell(watched, "vps1", "touch -d '1 hour ago' /run/twinedge/heard/vps2")  # and for so long
+    wait_for(lambda: runs(watched, "vps1", "verify", since), "vps1 verifies in place of vps2")
+    (takeover,) = runs(watched, "vps1", "takeover", since)
+    assert takeover["words"].startswith("vps2 was silent for")
+    assert runs(watched, "vps1", "verify", since)[0]["status"] in (1, 3)  # vps2 is off
+
+    watched.power_on("vps2")
+    wait_for(lambda: runs(watched, "vps2", "readiness", since), "vps2 catches up")
+    wait_for(lambda: runs(watched, "vps2", "verify", since), "vps2 verifies again")
+    wait_for(lambda: runs(watched, "vps1", "hand-back", since), "vps1 hands back")
+    (hand_back,) = runs(watched, "vps1", "hand-back", since)
+    assert begun(watched, "vps1", "verify", hand_back["began"]) == []
+
+
+def test_a_job_that_is_switched_off_is_gone(watched: Lab):
+    sites.scheduled(watched, "vps2", FOLDER, {**SCHEDULE, "readiness": False})
+    apply(watched)
+    left = shell(watched, "vps2", UNITS).split()
+    assert [path.rpartition("/")[2] for path in left if "-boot" not in path] == [
+        "twinedge-failed@.service",
+        "twinedge-verify.service",
+        "twinedge-verify.timer",
+    ]
+    listed = shell(watched, "vps2", "systemctl list-timers --all 'twinedge-*'")
+    assert "twinedge-verify.timer" in listed and "readiness" not in listed
+
+
+def test_nothing_of_a_removed_schedule_is_left(watched: Lab):
+    apply(watched, "--remove")
+    for host in ("vps1", "vps2"):
+        left = shell(watched, host, UNITS + "/etc/systemd/system/timers.target.d/* || :").split()
+        assert [path for path in left if "-boot" not in path] == []
+        listed = "systemctl list-units --all --plain --no-legend 'twinedge-*.timer'"
+        assert "verify" not in shell(watched, host, listed)
+
+
+def test_a_journal_on_a_full_disk_is_said_and_stops_nobody(lab: Lab):
+    shell(lab, "vps2", "mkdir -p /root/tiny && mount -t tmpfs -o size=16k tmpfs /root/tiny")
+    memory = {"file": "/root/tiny/journal.db", "days": 90}
+    config = sites.scheduled(lab, "vps2", "/root/tiny-site", {"hosts": []}, journal=memory)
+    try:
+        command = ["python", "runbooks/verify.py", "--config", config, "--quiet", "--only", "host"]
+        done = lab.run("vps2", command)
+    finally:
+        shell(lab, "vps2", "umount /root/tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("not remembered: /root/tiny/journal.db:") == 1
+    assert "no space is left" in done.stderr or "is its disk full" in done.stderr
