@@ -17,7 +17,9 @@ class Race:
 
 
 def race(lab: Lab, bench: Bench) -> Race:
-    """vps2 deploys a while client deploys b."""
+    """vps2 deploys a while client deploys b; each has something to change on every host."""
+    for host in HOSTS:
+        shell(lab, host, "echo >> /etc/mcp/mcp.json")
     runs = {
         version: lab.popen(controller, bench.command(version, 60))
         for version, controller in (("a", "vps2"), ("b", "client"))
