@@ -14,7 +14,7 @@ from inventory.errors import InventoryError, Place, explain
 
 T = TypeVar("T")
 
-SITE_KEYS = ("domain", "control", "tunnel", "access", "tls", "resolver", "sync")
+SITE_KEYS = ("domain", "control", "tunnel", "access", "tls", "resolver")
 HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (Site, Host, Service, Sync, Mcp)
