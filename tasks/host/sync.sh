@@ -130,6 +130,26 @@ pass() { # CONFLICT-STAMP OPTION…
     } > "$dir/said" 2>&1
     status=$?
 }
+repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs goes by the rule
+    choose "$1"
+    [ "$runner" = "$here" ] || die "$runner runs the sync $name, not $here"
+    exec 9> "$dir/lock"
+    flock -w 60 9 || die "a run of $name has been at work for a minute"
+    forget_both || die "$peer does not answer"
+    stamp=$(date -u +%Y%m%dT%H%M%S)
+    began=$(date +%s%N)
+    case $2 in
+    newer) pass "$stamp" -prefer newer ;;
+    "$here") pass "$stamp" -prefer "$directory" ;;
+    "$peer") pass "$stamp" -prefer "ssh://$login@$address:$port/$directory" ;;
+    *) die "no rule '$2' (rules: newer, $here, $peer)" ;;
+    esac
+    [ $status -ne 1 ] || pass "$stamp" -prefer "$directory"
+    record
+    react
+    [ $status -eq 0 ] || cat "$dir/said"
+    exit $status
+}
 # What both sides have changed: the newer wins, an edit wins over a delete; where neither
 # is newer, the runner's. What loses goes to conflicts/, on the side where it lost.
 settle() {
@@ -263,7 +283,8 @@ confined() { # BACKUPS COMMAND…: it can write to the tree and its own memory, 
 verb=${1:-}
 case $verb in
 event | run) "$verb" "${2:-}" ;;
+repair) repair "${2:-}" "${3:-}" ;;
 prepare) prepare ;;
 gate) gate "${2:-}" "${3:-}" ;;
-*) die "usage: $0 event|run NAME, prepare, gate PEER WORDS" ;;
+*) die "usage: $0 event|run NAME, repair NAME RULE, prepare, gate PEER WORDS" ;;
 esac
