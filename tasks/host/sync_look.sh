@@ -47,7 +47,7 @@ conflicts() { # "STAMP BYTES BASE64-PATH" a kept file, "STAMP how BASE64-TEXT" a
     done
 }
 difference() { # STAMP: what was kept against what stands in the tree now
-    [ ! -d "$dir/conflicts/$1" ] || diff -r -u -N "$dir/conflicts/$1" "$directory" |
+    [ ! -d "$dir/conflicts/$1" ] || diff -r -u "$dir/conflicts/$1" "$directory" |
         grep -v '^Only in'
     return 0
 }
