@@ -19,6 +19,7 @@ from inventory.fields import (
     Line,
     Name,
     Path,
+    Pattern,
     Port,
     Seconds,
     SecretText,
@@ -39,6 +40,12 @@ Access = Literal["protected", "open", "tailnet"]
 
 RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
 
+# Never synced, whatever the entry says: half files, live databases, logs.
+NEVER_SYNCED = (
+    *("*.tmp", "*.tmp.*", "*.swp", "*~", ".unison.*", "*.log", "*.log.*"),
+    *("*.db", "*.db-*", "*.db3", "*.sqlite", "*.sqlite-*", "*.sqlite3", "*.sqlite3-*"),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paths(Strict):
@@ -48,6 +55,8 @@ class Paths(Strict):
     cloudflared: Path = "/etc/cloudflared/config.yml"
     lsyncd: Path = "/etc/lsyncd/lsyncd.conf.lua"
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"
+    sync: Path = "/usr/local/lib/twinedge/sync"
+    sync_table: Path = "/etc/twinedge/sync/table.sh"
     resolver: Path = "/etc/unbound/unbound.conf.d/twinedge.conf"
     mcp: Path = "/etc/mcp/mcp.json"
     units: Path = "/etc/systemd/system"
@@ -179,20 +188,36 @@ class Service(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Sync(Strict):
-    """A directory that lsyncd keeps alike on two hosts, in both directions.
+    """A directory that is kept alike on two hosts, in both directions.
 
-    `service` names the service whose data it holds, if any.
+    `service` names the service whose data it holds, if any; `after` is what a host does
+    once it has received changes: `reload` or `restart` that service, or a command. A
+    directory that has to be made belongs to `owner`.
     """
 
     name: Name
     hosts: tuple[Name, Name]
     directory: Path
     service: Name | None = None
-    exclude: tuple[Line, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     owner: User = "root"
+    after: Line = ""
 
     def peer_of(self, host: str) -> str:
         return next(name for name in self.hosts if name != host)
+
+    @property
+    def runner(self) -> str:
+        """The host that compares the two sides. One alone: two at once lock each other out."""
+        return self.hosts[0]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*NEVER_SYNCED, *self.exclude)))
+
+    @property
+    def acts_on_service(self) -> bool:
+        return self.after in ("reload", "restart")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,13 +257,6 @@ class Resolver(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyncLogin(Strict):
-    """The private key, on the edges, that one's rsync logs in to the other with."""
-
-    key_file: Path
-
-
-@dataclass(frozen=True, kw_only=True)
 class Drills(Strict):
     """When nobody may break anything on purpose."""
 
@@ -266,7 +284,6 @@ class Site(Strict):
     access: ZeroTrust
     tls: Tls
     resolver: Resolver
-    sync: SyncLogin
     journal: Memory = field(default_factory=Memory)
     schedule: Schedule = field(default_factory=Schedule)
     drills: Drills = field(default_factory=Drills)

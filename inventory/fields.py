@@ -124,6 +124,15 @@ Line = Annotated[
         )(value)
     ),
 ]
+Pattern = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"(?!.*\*\*)/?[A-Za-z0-9_@+.*?~-]+(/[A-Za-z0-9_@+.*?~-]+)*/?",
+            "a pattern of file names such as *.db, logs/ or /top/cache",
+        )
+    ),
+]
 SecretText = Annotated[str, AfterValidator(_secret)]
 WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]

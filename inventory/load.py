@@ -21,7 +21,6 @@ SITE_KEYS = (
     "access",
     "tls",
     "resolver",
-    "sync",
     "journal",
     "alerts",
     "metrics",

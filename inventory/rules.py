@@ -7,6 +7,12 @@ from pathlib import PurePosixPath
 from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
 
+SYSTEM_FOLDERS = (
+    *("/bin", "/boot", "/dev", "/etc/ssh", "/home", "/lib", "/opt", "/proc", "/root/.ssh"),
+    *("/run", "/sbin", "/srv", "/sys", "/tmp", "/usr/bin", "/usr/local", "/var/lib", "/var/log"),
+)
+PASSING_FOLDERS = ("/dev", "/proc", "/run", "/sys", "/tmp", "/var/cache", "/var/log", "/var/tmp")
+
 Rule = Callable[[Catalogue], Iterator[tuple[str, str]]]
 
 # Ports of twinedge's own parts on an edge, on the tailnet address.
@@ -177,6 +183,17 @@ def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{sync.name}.hosts", "names a host twice"
         if sync.service and sync.service not in catalogue.services:
             yield f"{sync.name}.service", f"no service {sync.service!r}"
+        if sync.acts_on_service and not sync.service:
+            yield f"{sync.name}.after", f"{sync.after!r} needs a service; or say a command"
+
+
+def synced_trees_are_nobody_elses(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for sync in catalogue.syncs.values():
+        tree = PurePosixPath(sync.directory)
+        if any(PurePosixPath(folder).is_relative_to(tree) for folder in SYSTEM_FOLDERS):
+            yield f"{sync.name}.directory", f"{tree} belongs to the system: name a folder in it"
+        elif any(tree.is_relative_to(folder) for folder in PASSING_FOLDERS):
+            yield f"{sync.name}.directory", f"{tree} holds what is not meant to stay, or logs"
 
 
 def synced_trees_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -230,6 +247,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ports_are_free,
         units_are_unique,
         syncs_join_two_edges,
+        synced_trees_are_nobody_elses,
         synced_trees_are_apart,
         no_managed_file_is_synced,
     ),

@@ -13,8 +13,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.source import Source, includes, read_source
-from runbooks import approved, begin
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks import approved, begin, introduce
+from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
 from runbooks.remember import remembered
 from runbooks.rollout import Rollout, RolloutFailed
 from runbooks.show import done_words, show_done, show_plans
@@ -63,7 +63,10 @@ def deploy(arguments: Namespace) -> int:
     with working("rendering and looking"):
         files = render(session, source)
         plans = look(session, files, source)
+        strangers = introduce.strangers(session)
     show_plans(plans)
+    for host in strangers:
+        tell(host, "would get a key for its syncs, and learn its peer's")
     refuse_odd(plans)
     if arguments.plan_out:
         approved.save(plans, arguments.plan_out)
@@ -72,6 +75,9 @@ def deploy(arguments: Namespace) -> int:
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
+    if strangers:
+        begin.refuse_busy({name: plan.state for name, plan in plans.items()}, arguments.break_lock)
+        introduce.introduce(session)
     return apply(arguments, session, source, files, plans)
 
 

@@ -45,6 +45,7 @@ class Host:
         caddy, base = self.state.venv / "bin" / "caddy", python_home(self.state.python)
         self.group.make()
         self.group.child("visitors").make()
+        self.log.write_bytes(b"")  # what an earlier life said is no sign of this one's end
         spawn(
             ["nsenter", "-t", str(keeper.pid), "-m", "--", "nsenter", f"--net={net}", "--",
              "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",

@@ -16,6 +16,8 @@ HOPS = {
     "resolver": "dns",
     "lsyncd": "sync",
     "lsyncd-unit": "sync",
+    "sync": "sync",
+    "sync-table": "sync",
 }
 
 

@@ -7,11 +7,13 @@ from inventory.catalogue import Catalogue, Host, Sync
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.configs.sync import home
 from tasks.observe import Question, Reply
+from tasks.sync.state import State, parse
 
 STATUS = "lsyncd status"
 STUCK = 60  # seconds that a change may wait; lsyncd's own delay is 1, a retry a few
-ALWAYS_LEFT_OUT = ("*.tmp",)  # as templates/lsyncd/lsyncd.conf.lua.j2 has it
+PATIENT = 3  # failures in a row; one or two are a file that was being written
 
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
@@ -19,18 +21,18 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     if syncs:
         yield Question(name=STATUS, words=("aged", "/run/lsyncd.status"))
     for sync in syncs:
-        words = ("tree", sync.directory, *left_out((*ALWAYS_LEFT_OUT, *sync.exclude)))
+        words = ("tree", sync.directory, *left_out(sync.left_out))
         yield Question(name=_tree(sync), words=words)
+        yield Question(name=records(sync), words=("sync_records", f"{home(host)}/{sync.name}"))
 
 
 def left_out(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """rsync's exclude patterns as words of find: prune what matches, go on with the rest."""
+    """Exclude patterns as words of find: prune what matches, go on with the rest."""
     words: list[str] = []
     for pattern in patterns:
         name = pattern.rstrip("/")
-        kind = ("-type", "d") if pattern.endswith("/") else ()
-        anchored = ("-path", f"./{name.lstrip('/')}") if "/" in name else ("-name", name)
-        words += ["(", *kind, *anchored, ")", "-prune", "-o"]
+        words += ["-path", f"./{name.lstrip('/')}"] if "/" in name else ["-name", name]
+        words += ["-prune", "-o"]
     return tuple(words)
 
 
@@ -44,10 +46,13 @@ def judge(survey: Survey) -> Iterator[Finding]:
 
 
 def _daemon(survey: Survey, host: str) -> Finding:
+    syncs = survey.catalogue.syncs_of(host)
     unit, waiting = survey.unit_state(host, "lsyncd"), _waiting(survey.reply(host, STATUS))
     seen = "running"
     if unit not in ("active", None):
         seen = f"unit lsyncd is {unit}"
+    elif failing := [text for sync in syncs if (text := _failing(survey, host, sync))]:
+        seen = "; ".join(failing)
     elif waiting:
         seen = waiting
     return Finding(
@@ -63,6 +68,17 @@ def _daemon(survey: Survey, host: str) -> Finding:
         part=f"lsyncd {host}",
         needs=(parts.host(host), *(_meshes(survey, host))),
     )
+
+
+def state_of(survey: Survey, host: str, sync: Sync) -> State:
+    return parse(survey.reply(host, records(sync)).text)
+
+
+def _failing(survey: Survey, host: str, sync: Sync) -> str:
+    state = state_of(survey, host, sync)
+    if state.failures >= PATIENT:
+        return f"{sync.name} failed {state.failures} times: {state.error}"
+    return f"{sync.name}: {sync.after} after changes: {state.after_error}" * bool(state.after_error)
 
 
 def _meshes(survey: Survey, host: str) -> Iterator[str]:
@@ -88,17 +104,18 @@ def _parity(survey: Survey, sync: Sync) -> Finding:
     same = states[0][1] == states[1][1]
     busy = any(state == "busy" for state, _ in states)
     counts = [rest.split(" ")[0] for _, rest in states]
+    kept = sum(state_of(survey, host, sync).conflicts for host in sync.hosts)
     differs = f"{one} has {counts[0]} files, {other} {counts[1]}, and they differ"
     return Finding(
         check="sync",
         subject=f"{sync.name}: {one} and {other}",
         vantage="both sides",
-        status=Status.OK if same else Status.SKIPPED if busy else Status.FAILED,
-        seen="alike" if same else f"{differs}{' (still changing)' if busy else ''}",
+        status=_parity_status(same=same, busy=busy, conflicts=kept),
+        seen=_kept(kept) if same else f"{differs}{' (still changing)' if busy else ''}",
         expected="the same files on both sides",
         host=one,
         hop=f"sync of {sync.name}",
-        todo="python runbooks/sync.py verify names the files",
+        todo=f"python runbooks/sync.py {'conflicts' if same else 'verify'} names the files",
         needs=(
             *(parts.host(host) for host in sync.hosts),
             *(f"lsyncd {host}" for host in sync.hosts),
@@ -106,6 +123,21 @@ def _parity(survey: Survey, sync: Sync) -> Finding:
             parts.mesh(other, one),
         ),
     )
+
+
+def _parity_status(*, same: bool, busy: bool, conflicts: int) -> Status:
+    if same:
+        return Status.WARN if conflicts else Status.OK
+    return Status.SKIPPED if busy else Status.FAILED
+
+
+def _kept(conflicts: int) -> str:
+    plural = "s"[: conflicts != 1]
+    return f"alike, and {conflicts} conflict{plural} to look at" if conflicts else "alike"
+
+
+def records(sync: Sync) -> str:
+    return f"records of {sync.name}"
 
 
 def _tree(sync: Sync) -> str:

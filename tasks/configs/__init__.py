@@ -6,7 +6,7 @@ To add one: a builder `(host, catalogue, render) -> ConfigFile`, a template, a r
 from collections.abc import Callable
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs import caddy, cloudflared, lsyncd, mcp, resolver, schedule
+from tasks.configs import caddy, cloudflared, lsyncd, mcp, resolver, schedule, sync
 from tasks.configs.file import ConfigFile, Render
 
 Builder = Callable[[Host, Catalogue, Render], ConfigFile]
@@ -38,6 +38,8 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
     (caddy.caddyfile, _on_edges),
     (cloudflared.credentials, _on_edges),
     (cloudflared.config, _on_edges),
+    (sync.program, _where_synced),
+    (sync.table, _where_synced),
     (lsyncd.config, _where_synced),
     (lsyncd.unit, _where_synced),
     *((unit, _with_systemd) for unit in schedule.UNITS),

@@ -114,3 +114,14 @@ tree() { # DIRECTORY, then find's words for what is left out
     find . "$@" -type f -exec stat -c '%a %n' {} + -exec sha256sum {} + | sort | sha256sum |
         sed 's/^/ /; s/ *-$//'
 }
+# How the sync of one tree goes on this host, from what sync.sh has written down.
+sync_records() { # FOLDER
+    cd "$1" || return
+    for record in daemon run after; do
+        [ ! -s $record ] || sed "s/^/$record /;q" $record
+    done
+    [ ! -s history ] || awk '$3 > 0 { here = $0 } $4 > 0 { peer = $0 }
+        END { if (here) print "to-here " here; if (peer) print "to-peer " peer }' history
+    [ ! -d conflicts ] ||
+        echo "conflicts $(find conflicts -mindepth 1 -maxdepth 1 | sed 's/[.]txt$//' | sort -u | wc -l)"
+}

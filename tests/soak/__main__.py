@@ -11,14 +11,19 @@ from typing import Any
 from lab.api import Lab
 from tests.soak import plan
 from tests.soak.races import race
+from tests.soak.sync.batch import SyncBench, blows
+from tests.soak.sync.candidates import CANDIDATES, TREES
+from tests.soak.sync.history import history
+from tests.soak.sync.table import sync_table
 from tests.soak.table import race_table, transaction_table
 from tests.soak.transaction import Bench, Cell
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / ".soak"
 RACES = 50
+BATCHES = 25  # of eight histories each
 
 Line = dict[str, Any]
-Trial = Callable[[Lab, Bench], Line]
+Trial = Callable[[Lab, Any], Line]
 
 
 def transaction(seed: int) -> Iterator[tuple[str, Trial]]:
@@ -37,11 +42,37 @@ def races(_: int) -> Iterator[tuple[str, Trial]]:
         yield f"race {number}", lambda lab, bench: asdict(race(lab, bench))
 
 
+def sync(_: int) -> Iterator[tuple[str, Trial]]:
+    """Two hundred random histories of the two-way sync."""
+    for first in range(1, BATCHES * TREES, TREES):
+        yield f"sync {first}", _batch("unison", first)
+
+
+def candidates(_: int) -> Iterator[tuple[str, Trial]]:
+    """The three ways to carry changes, through the same histories."""
+    for first in range(1, 4 * TREES, TREES):
+        for name in CANDIDATES:
+            yield f"{name} {first}", _batch(name, first)
+
+
+def _batch(name: str, first: int) -> Trial:
+    histories = {str(seed): history(seed) for seed in range(first, first + TREES)}
+    return lambda _, bench: bench.run(CANDIDATES[name], histories, blows(first))
+
+
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
+    "sync": sync,
+    "candidates": candidates,
 }
-TABLES = {"transaction": transaction_table, "races": race_table}
+BENCHES: Mapping[str, Callable[[Lab], Any]] = {"sync": SyncBench, "candidates": SyncBench}
+TABLES = {
+    "transaction": transaction_table,
+    "races": race_table,
+    "sync": sync_table,
+    "candidates": sync_table,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -52,7 +83,7 @@ def main(arguments: list[str]) -> int:
     trials = list(PROOFS[asked.proof](asked.seed))[asked.part[0] - 1 :: asked.part[1]]
     todo = [(key, trial) for key, trial in trials if key not in done and asked.only in key]
     if todo[: asked.most]:
-        _run(todo[: asked.most], results, done)
+        _run(todo[: asked.most], results, done, BENCHES.get(asked.proof, Bench))
     if asked.table:
         asked.table.write_text(TABLES[asked.proof](list(done.values())), encoding="utf-8")
     wrong = [key for key, line in done.items() if line["wrong"]]
@@ -60,11 +91,16 @@ def main(arguments: list[str]) -> int:
     return 1 if wrong else 0
 
 
-def _run(todo: list[tuple[str, Trial]], results: Path, done: dict[str, Line]) -> None:
+def _run(
+    todo: list[tuple[str, Trial]],
+    results: Path,
+    done: dict[str, Line],
+    make_bench: Callable[[Lab], Any],
+) -> None:
     lab = Lab.for_checkout()
     lab.up()
     lab.heal()
-    bench = Bench(lab)
+    bench = make_bench(lab)
     for n, (key, trial) in enumerate(todo, 1):
         done[key] = {"key": key, **trial(lab, bench)}
         with results.open("a", encoding="utf-8") as file:

@@ -391,11 +391,30 @@ def test_inotify_watches_that_run_out_are_a_warning(edge: Edge):
     assert the_fault(edge).seen == "97 % of 8192 used"
 
 
-def test_rsyncs_patterns_become_words_of_find():
+def test_a_sync_that_fails_again_and_again_says_why(edge: Edge):
+    edge.replies["vps1", "records of antigravity"] = ok("daemon 1790000100 failed 2 1790000000 x")
+    assert faults(diagnose(judge(edge.survey(), CHECKS))) == ()
+    edge.replies["vps1", "records of antigravity"] = ok(
+        "daemon 1790000100 failed 3 1790000000 no y"
+    )
+    assert the_fault(edge).seen == "antigravity failed 3 times: no y"
+
+
+def test_a_service_that_cannot_take_in_changes_is_found(edge: Edge):
+    edge.replies["vps2", "records of resolver"] = ok("after 1790000100 failed no such unit")
+    assert the_fault(edge).seen == "resolver: reload after changes: no such unit"
+
+
+def test_kept_conflicts_are_a_warning(edge: Edge):
+    edge.replies["vps1", "records of antigravity"] = ok("conflicts 2")
+    assert the_fault(edge).seen == "alike, and 2 conflicts to look at"
+
+
+def test_exclude_patterns_become_words_of_find():
     assert sync.left_out(("*.db", "logs/", "/top/one")) == (
-        *("(", "-name", "*.db", ")", "-prune", "-o"),
-        *("(", "-type", "d", "-name", "logs", ")", "-prune", "-o"),
-        *("(", "-path", "./top/one", ")", "-prune", "-o"),
+        *("-name", "*.db", "-prune", "-o"),
+        *("-name", "logs", "-prune", "-o"),
+        *("-path", "./top/one", "-prune", "-o"),
     )
 
 

@@ -1,6 +1,7 @@
 """The rendered configs: what they say, and that they say it every time alike."""
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -37,6 +38,8 @@ def test_each_host_gets_the_configs_of_its_role(site: Site):
         "caddy",
         "cloudflared-credentials",
         "cloudflared",
+        "sync",
+        "sync-table",
         "lsyncd",
         "lsyncd-unit",
         "mcp",
@@ -156,10 +159,33 @@ def test_both_resolvers_know_every_name(site: Site):
                 assert f'local-data: "{name}. 60 IN A {address}"' in text
 
 
-def test_each_lsyncd_pushes_to_the_other_edge(site: Site):
-    ours, theirs = rendered(site, "vps1")["lsyncd"].text, rendered(site, "vps2")["lsyncd"].text
-    assert 'target = "root@100.102.55.88:/var/lib/antigravity/"' in ours
-    assert 'target = "root@100.67.88.109:/var/lib/antigravity/"' in theirs
+def test_one_host_runs_a_sync_and_the_other_asks_it_to(site: Site):
+    ours, theirs = (rendered(site, host)["sync-table"].text for host in ("vps1", "vps2"))
+    for text, peer in ((ours, "100.102.55.88"), (theirs, "100.67.88.109")):
+        assert "directory=/var/lib/antigravity\n" in text and "runner=vps1\n" in text
+        assert f"address={peer}\n" in text
+
+
+def test_lsyncd_and_unison_leave_out_the_same(site: Site):
+    files = rendered(site, "vps1")
+    for pattern, unisons in (("*.db", "Name {,.}*.db"), ("logs/", "Name logs")):
+        assert f'"{pattern}",\n' in files["lsyncd"].text
+        assert f"{unisons}\n" in files["sync-table"].text
+
+
+def test_what_follows_a_change_is_done_in_the_words_of_the_services_manager(site: Site):
+    table = rendered(site, "vps1")["sync-table"].text
+    assert "docker restart antigravity-manager" in table
+    assert "after='systemctl try-reload-or-restart unbound'" in table
+    site.change("services", "syncs.resolver.after", "/usr/local/bin/mine 'x y'")
+    table = rendered(site, "vps1")["sync-table"].text
+    assert last_after(table) == "/usr/local/bin/mine 'x y'"
+
+
+def last_after(table: str) -> str:
+    """What a shell makes of the last `after=` in the table."""
+    line = [line for line in table.splitlines() if line.strip().startswith("after=")][-1]
+    return "".join(shlex.split(line.strip().removeprefix("after=")))
 
 
 def test_mcp_holds_the_secret_and_is_for_root_alone(site: Site):

@@ -1,0 +1,213 @@
+"""The two-way sync: how it goes, whether it works, what lost a conflict, bringing sides together.
+
+`status` and `verify` tell, `conflicts` lists, shows and settles, `repair` looks unless told
+--apply. Nothing is ever lost: what is replaced is kept on its host.
+"""
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from nornir.core.task import Task
+from rich.table import Table
+
+from inventory.catalogue import Sync
+from runbooks.cli import (
+    Exit,
+    Session,
+    UsageError,
+    main,
+    open_session,
+    out,
+    parser,
+    refuse_unknown,
+    tell,
+)
+from tasks.configs.sync import home
+from tasks.quote import shell as word
+from tasks.shell import HostError
+from tasks.sync import work
+from tasks.sync.state import State, parse, queues
+
+OBSERVE = Path(__file__).resolve().parent.parent / "tasks" / "host" / "observe.sh"
+PATIENCE = 30  # seconds that a canary may take
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "")
+    made.add_argument("what", choices=("status", "verify", "conflicts", "repair"))
+    made.add_argument("--sync", action="append", default=[], metavar="NAME", help="only this one")
+    made.add_argument("--id", metavar="STAMP", help="conflicts: show this one's difference")
+    made.add_argument("--choose", choices=("kept", "current"), help="conflicts: which one stays")
+    made.add_argument("--rule", metavar="newer|HOST", help="repair: who wins where sides differ")
+    made.add_argument("--apply", action="store_true", help="repair: do it")
+    return made
+
+
+def sync(arguments: Namespace) -> int:
+    session = open_session(arguments)
+    known = session.catalogue.syncs
+    refuse_unknown("sync", arguments.sync, known)
+    chosen = [known[name] for name in arguments.sync or known]
+    if not chosen:
+        raise UsageError("the inventory has no sync")
+    steps = {"status": status, "verify": verify, "conflicts": conflicts, "repair": repair}
+    results = [steps[arguments.what](arguments, session, one) for one in chosen]
+    return max(results)
+
+
+def _ask(session: Session, one: Sync, *verb: object, hosts: Iterable[str] = ()) -> dict[str, Any]:
+    """One verb on both sides. Raises HostError for the first that fails."""
+
+    def ask(task: Task) -> Any:
+        return work.ask(task, session.catalogue.hosts[task.host.name], one, *verb)
+
+    return _done(session.run(ask, hosts or one.hosts))
+
+
+def _say(one: Sync, words: str, *, style: str = "") -> None:
+    tell("", f"{one.name}: {words}", style=style)
+
+
+def _done(outcome: Any) -> dict[str, Any]:
+    for host, error in outcome.errors.items():
+        raise HostError(f"{host}: {error}")
+    return dict(outcome.done)
+
+
+def status(_: Namespace, session: Session, one: Sync) -> int:
+    def ask(task: Task) -> Any:
+        host = session.catalogue.hosts[task.host.name]
+        script = f"limit=5\n{OBSERVE.read_text(encoding='utf-8')}\n"
+        script += f"job records sync_records {word(f'{home(host)}/{one.name}')}\n"
+        script += "job lsyncd cat /run/lsyncd.status\njob unit systemctl is-active lsyncd\nreport\n"
+        return work.run(task, host, script)
+
+    said = _done(session.run(ask, one.hosts))
+    states = {host: parse(_part(text, "records")) for host, text in said.items()}
+    table = Table("sync", "direction", "lsyncd", "last transfer", "items", "lag", "queue",
+                  "errors", "conflicts", box=None)  # fmt: skip
+    bad = False
+    for host, text in said.items():
+        peer, state = one.peer_of(host), states[host]
+        runner = states[one.runner]
+        last = runner.to_peer if host == one.runner else runner.to_here
+        running = _part(text, "unit").strip()
+        queue = queues(_part(text, "lsyncd")).get(one.directory, 0)
+        bad = bad or running != "active" or bool(state.failures)
+        table.add_row(
+            one.name, f"{host} -> {peer}", running,
+            f"{datetime.fromtimestamp(last.at, UTC):%Y-%m-%d %H:%M:%S}" if last else "none yet",
+            str(last.items) if last else "-", _lag(state), str(queue),
+            state.error or state.after_error or "none", str(state.conflicts),
+        )  # fmt: skip
+    out.print(table)
+    return Exit.FAILED if bad else Exit.OK
+
+
+def _part(text: str, name: str) -> str:
+    """One answer of observe.sh."""
+    section = text.partition(f" {name}\n")[2].partition("\n@ ")[0].partition("\nclock ")[0]
+    return "\n".join(line[1:] for line in section.splitlines())
+
+
+def _lag(state: State) -> str:
+    return f"{time.time() - state.failing_since:.0f} s" if state.failing_since else "none"
+
+
+def verify(_: Namespace, session: Session, one: Sync) -> int:
+    worst = 0
+    for host in one.hosts:
+        before = int(_ask(session, one, "transfers", hosts=[one.runner])[one.runner])
+        try:
+            there = _canary(session, one, host)
+        except HostError as error:
+            _ask(session, one, "canary_gone", hosts=[host])
+            _say(one, f"from {host}: {error}: no canary within {PATIENCE} s", style="red")
+            worst = 1
+            continue
+        time.sleep(3)
+        after = int(_ask(session, one, "transfers", hosts=[one.runner])[one.runner])
+        echoes = max(after - before - 2, 0)  # the canary and its end
+        _say(one, f"from {host}: there after {there:.2f} s, {echoes} transfers back")
+        worst = max(worst, echoes > 0)
+    names = _differences(session, one)
+    for name in names:
+        _say(one, f"differs: {name!r}", style="red")
+    _say(one, "both sides alike" if not names else f"{len(names)} paths differ")
+    return Exit.FAILED if worst or names else Exit.OK
+
+
+def _canary(session: Session, one: Sync, host: str) -> float:
+    """Seconds until a file of `host` is on the other side; it is deleted on both again."""
+    peer, words = one.peer_of(host), f"canary {time.time():.6f}"
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        seen = pool.submit(_ask, session, one, "await", words, PATIENCE, hosts=[peer])
+        time.sleep(0.5)
+        started = time.monotonic()
+        _ask(session, one, "canary", words, hosts=[host])
+        seen.result()
+        took = time.monotonic() - started
+    _ask(session, one, "canary_gone", hosts=[host])
+    _ask(session, one, "await", "", PATIENCE, hosts=[peer])
+    return took
+
+
+def _differences(session: Session, one: Sync) -> list[str]:
+    def look(task: Task) -> Any:
+        return work.listing(task, session.catalogue.hosts[task.host.name], one)
+
+    trees = _done(session.run(look, one.hosts))
+    return work.differences(trees[one.hosts[0]], trees[one.hosts[1]])
+
+
+def conflicts(arguments: Namespace, session: Session, one: Sync) -> int:
+    said = _ask(session, one, "conflicts")
+    found = [entry for host, text in said.items() for entry in work.kept(text, host)]
+    stamps = sorted({entry.stamp for entry in found})
+    if arguments.choose and not arguments.id:
+        raise UsageError("--choose needs --id")
+    if arguments.id and arguments.id not in stamps:
+        return Exit.OK
+    if arguments.choose:
+        _ask(session, one, "settle", arguments.id, arguments.choose)
+        _say(one, f"{arguments.id}: {arguments.choose} stays; the other is in settled/")
+        return Exit.OK
+    for entry in found:
+        words = f"{entry.path!r} ({entry.size} bytes) is kept" if entry.path else entry.how.strip()
+        if arguments.id in (None, entry.stamp):
+            _say(one, f"{entry.stamp} on {entry.host}: {words}")
+    if arguments.id:
+        for text in _ask(session, one, "difference", arguments.id).values():
+            out.print(text, markup=False, end="")
+    return Exit.OK
+
+
+def repair(arguments: Namespace, session: Session, one: Sync) -> int:
+    names = _differences(session, one)
+    for name in names:
+        _say(one, f"differs: {name!r}", style="yellow")
+    _say(one, f"{len(names)} paths differ")
+    if not arguments.apply:
+        return Exit.OK
+    if arguments.rule not in ("newer", *one.hosts):
+        raise UsageError(f"--rule newer, or the host that wins: {', '.join(one.hosts)}")
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    _ask(session, one, "save", stamp)
+    host = session.catalogue.hosts[one.runner]
+    script = f"{word(host.paths.sync)} repair {one.name} {arguments.rule}\n"
+    _done(session.run(lambda task: work.run(task, host, script), [one.runner]))
+    left = _differences(session, one)
+    _say(one, f"{len(left)} paths differ now; both trees as they were: repairs/{stamp}.tar.gz")
+    return Exit.FAILED if left else Exit.OK
+
+
+if __name__ == "__main__":
+    main(sync, flags())

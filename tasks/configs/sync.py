@@ -1,0 +1,95 @@
+"""The sync's own program on a host, and the table of what it keeps alike."""
+
+from pathlib import Path, PurePosixPath
+
+from inventory.catalogue import Catalogue, Host, Sync
+from tasks.configs.file import ConfigFile, Render, Tool
+from tasks.configs.lsyncd import ACTIVATION
+from tasks.quote import Quoted
+from tasks.quote import shell as word
+
+PROGRAM = Path(__file__).resolve().parent.parent / "host" / "sync.sh"
+
+# A service that is stopped on purpose stays stopped.
+ACTIONS = {
+    ("systemd", "reload"): "systemctl try-reload-or-restart {unit}",
+    ("systemd", "restart"): "systemctl try-restart {unit}",
+    ("docker", "reload"): "[ -z \"$(docker ps -q -f name='^{unit}$')\" ] || "
+    "docker kill -s HUP {unit}",
+    ("docker", "restart"): "[ -z \"$(docker ps -q -f name='^{unit}$')\" ] || docker restart {unit}",
+}
+
+
+def home(host: Host) -> str:
+    """Where a host keeps the sync's memory, backups and conflicts: outside of any tree."""
+    return f"{host.paths.state}/sync"
+
+
+def program(host: Host, _: Catalogue, render: Render) -> ConfigFile:
+    text = render(
+        "sync/sync.sh.j2",
+        table=host.paths.sync_table,
+        script=Quoted(PROGRAM.read_text(encoding="utf-8")),
+    )
+    return ConfigFile(
+        name="sync",
+        path=host.paths.sync,
+        text=text,
+        mode=0o755,
+        tool=Tool(name="unison", version="unison -version"),
+        validate='sh -n "$1"',
+        activation=ACTIVATION,
+    )
+
+
+def table(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    text = render(
+        "sync/table.sh.j2",
+        here=host.name,
+        home=home(host),
+        syncs=[_row(host, catalogue, sync) for sync in catalogue.syncs_of(host.name)],
+    )
+    return ConfigFile(
+        name="sync-table", path=host.paths.sync_table, text=text, activation=ACTIVATION
+    )
+
+
+def _row(host: Host, catalogue: Catalogue, sync: Sync) -> dict[str, object]:
+    peer = catalogue.hosts[sync.peer_of(host.name)]
+    return {
+        "name": sync.name,
+        "directory": sync.directory,
+        "owner": sync.owner,
+        "runner": sync.runner,
+        "peer": peer.name,
+        "login": peer.user,
+        "address": peer.address,
+        "port": peer.port,
+        "after": after(host, catalogue, sync),
+        "set_aside": "\n".join(map(unison_pattern, sync.left_out)),
+    }
+
+
+def after(host: Host, catalogue: Catalogue, sync: Sync) -> str:
+    """What `host` does once it has received changes of `sync`, as a command; "" for nothing."""
+    if not sync.acts_on_service or sync.service is None:
+        return sync.after
+    service = catalogue.services[sync.service]
+    manager = catalogue.manager_of(service, host.name)
+    return ACTIONS[manager, sync.after].format(unit=word(service.unit))
+
+
+def unison_pattern(pattern: str) -> str:
+    """An exclude pattern in unison's words.
+
+    A slash within it or before it means a path from the top of the tree; unison's
+    leading `*` passes over names with a dot in front.
+    """
+    name = pattern.removesuffix("/")
+    if "/" in name:
+        return f"Path {name.lstrip('/')}"
+    return f"Name {{,.}}{name}" if name.startswith("*") else f"Name {name}"
+
+
+def folder_of_keys(host: Host) -> str:
+    return str(PurePosixPath(host.paths.sync_table).parent)

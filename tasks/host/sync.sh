@@ -1,0 +1,290 @@
+# shellcheck shell=sh disable=SC2154  # here, home, table and a sync's settings are assigned
+#
+# One host's side of the two-way sync: lsyncd calls `event`, the peer comes in by `gate`.
+#
+# POSIX sh with the usual tools, run as root. One host of a sync is its runner: it alone
+# runs unison, the other asks it to. So two runs never meet, and a lock that is found is
+# one that a dead run has left behind.
+#
+#   $home/NAME/unison/       unison's memory of what both sides had
+#             /backup/       what was overwritten or deleted here, 30 days
+#             /conflicts/T/  what lost a conflict here, until the operator decides; T.txt says how
+#             /transfers     what the runs since the last clean one have done (unison's log)
+#             /history       a line a transfer: TIME SECONDS HERE PEER
+#             /run           how the last run ended: TIME ok, or TIME failed WORDS
+#             /daemon        how the last event ended: TIME ok, or TIME failed COUNT SINCE WORDS
+#             /due-here, /due-peer   a side has received changes and has not acted on them yet
+
+set -u
+umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+KEPT_DAYS=30
+SPARE_WATCHES=8192
+MARK=.twinedge-sync # keeps a tree from ever being empty, unless it is gone
+LOG_SIZE=1000000 # bytes, twice at the most
+
+say() { printf '%s\n' "$*"; }
+die() { say "$*" >&2; exit 1; }
+note() { say "$(date +%s) $2" > "$dir/$1.next" && mv -f "$dir/$1.next" "$dir/$1"; } # FILE WORDS
+
+choose() { # NAME
+    settings "$1" || die "no sync '$1' on $here (syncs: $names)"
+    name=$1
+    dir=$home/$name
+    mkdir -p "$dir/unison" "$dir/backup" "$dir/conflicts" || die "cannot make $dir"
+}
+to_peer() { # WORD…
+    # shellcheck disable=SC2046  # words of our own
+    ssh $(ssh_options) -p "$port" "$login@$address" "$@" </dev/null
+}
+ssh_options() {
+    keys=${table%/*}
+    printf '%s ' "-F none -i $keys/key -o IdentitiesOnly=yes -o BatchMode=yes" \
+        "-o UserKnownHostsFile=$keys/known_hosts -o StrictHostKeyChecking=yes" \
+        "-o HostKeyAlias=$peer -o ConnectTimeout=5" \
+        "-o ServerAliveInterval=3 -o ServerAliveCountMax=3 -o LogLevel=ERROR"
+}
+
+# --- what lsyncd calls ------------------------------------------------------------------
+
+event() { # NAME: something has changed here
+    choose "$1"
+    if [ "$runner" = "$here" ]; then "$0" run "$name"; else to_peer run "$name"; fi > "$dir/event.said" 2>&1
+    status=$?
+    if [ $status -eq 0 ]; then note daemon ok; exit 0; fi
+    failures='' since=''
+    [ ! -s "$dir/daemon" ] || read -r _ _ failures since _ < "$dir/daemon"
+    failures=$((${failures:-0} + 1))
+    note daemon "failed $failures ${since:-$(date +%s)} $(reason "$dir/event.said")"
+    sleep $((failures < 8 ? failures : 8)) # lsyncd comes again a second later
+    exit 1
+}
+reason() { # FILE: the line that says most
+    why=$(grep -a -i -m 1 -e 'fatal error' -e 'error in' -e refused -e 'timed out' -e '^\[FAILED\]' "$1")
+    say "${why:-$(tail -n 1 "$1" | tr -d '\r\b')}"
+}
+prepare() { # before lsyncd starts: the directories, and watches for all that is in them
+    folders=0
+    for name in $names; do
+        choose "$name"
+        [ -d "$directory" ] || install -d -m 755 -o "$owner" "$directory" || die "cannot make $directory"
+        folders=$((folders + $(find "$directory" -type d | wc -l)))
+        find "$dir/backup" -mindepth 1 -ctime +$KEPT_DAYS ! -type d -delete
+    done
+    limit=/proc/sys/fs/inotify/max_user_watches
+    wanted=$((folders * 2 + SPARE_WATCHES))
+    [ "$(cat $limit)" -ge $wanted ] || ( say $wanted > $limit ) 2>/dev/null ||
+        say "the syncs may need $wanted inotify watches and $limit says $(cat $limit): raise it" >&2
+}
+
+# --- the runner ---------------------------------------------------------------------------
+
+run() { # NAME
+    choose "$1"
+    [ "$runner" = "$here" ] || die "$runner runs the sync $name, not $here"
+    exec 9> "$dir/lock"
+    flock -w 60 9 || die "a run of $name has been at work for a minute"
+    clear_after_dead # whoever left something held our lock
+    began=$(date +%s%N)
+    remember
+    pass ""
+    if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
+        forget_both && pass ""
+    fi
+    [ $status -ne 1 ] || settle
+    record
+    react
+    if [ $status -eq 0 ]; then note run ok; else note run "failed $(reason "$dir/said")"; cat "$dir/said"; fi
+    exit $status
+}
+# Locks and half files of a run that was killed.
+clear_after_dead() {
+    rm -f "$dir"/unison/lk*
+    find "$directory" -name '.unison.*.unison.tmp' -prune -exec rm -rf {} +
+}
+# Unison refuses to empty a side whose other side is empty: a disk that is not mounted, a
+# folder that was wiped. A file of our own, made once, keeps that from being the deletion of
+# the last file.
+remember() {
+    set -- "$dir"/unison/ar*
+    [ -e "$1" ] || [ -e "$directory/$MARK" ] || [ ! -d "$directory" ] ||
+        say "Kept alike on $here and $peer by twinedge. Leave this file here." > "$directory/$MARK"
+}
+# One run of unison; what only one side changed is carried over, whatever both changed stays.
+pass() { # CONFLICT-STAMP OPTION…
+    stamp=$1
+    shift
+    backups=$dir/backup
+    [ -z "$stamp" ] || backups=$dir/conflicts/$stamp
+    say "$set_aside" | {
+        while read -r pattern; do set -- "$@" -ignore "$pattern"; done
+        HOME=$dir UNISON=$dir/unison UNISONBACKUPDIR=$backups UNISONLOCALHOSTNAME=$here \
+            unison "$directory" "ssh://$login@$address:$port/$directory" -batch -auto -dumbtty -ui text \
+            -times -perms -1 -owner -group -fastcheck false -confirmbigdel \
+            -backup 'Name *' -backup 'Name .*' -backuploc central -maxbackups 50 \
+            -logfile "$dir/transfers" -sshargs "$(ssh_options)" \
+            -servercmd "serve $name ${stamp:--}" "$@" </dev/null
+    } > "$dir/said" 2>&1
+    status=$?
+}
+repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs goes by the rule
+    choose "$1"
+    [ "$runner" = "$here" ] || die "$runner runs the sync $name, not $here"
+    exec 9> "$dir/lock"
+    flock -w 60 9 || die "a run of $name has been at work for a minute"
+    forget_both || die "$peer does not answer"
+    stamp=$(date -u +%Y%m%dT%H%M%S)
+    began=$(date +%s%N)
+    case $2 in
+    newer) pass "$stamp" -prefer newer ;;
+    "$here") pass "$stamp" -prefer "$directory" ;;
+    "$peer") pass "$stamp" -prefer "ssh://$login@$address:$port/$directory" ;;
+    *) die "no rule '$2' (rules: newer, $here, $peer)" ;;
+    esac
+    [ $status -ne 1 ] || pass "$stamp" -prefer "$directory"
+    record
+    react
+    [ $status -eq 0 ] || cat "$dir/said"
+    exit $status
+}
+# What both sides have changed: the newer wins, an edit wins over a delete; where neither
+# is newer, the runner's. What loses goes to conflicts/, on the side where it lost.
+settle() {
+    stamp=$(date -u +%Y%m%dT%H%M%S)
+    for _ in 1 2 3 4; do # a folder within a folder shows only now
+        deleted_folders > "$dir/folders"
+        [ -s "$dir/folders" ] || break
+        while IFS= read -r which; do bring_back "${which%% *}" "${which#* }"; done < "$dir/folders"
+        pass ""
+        [ $status -eq 1 ] || return 0
+    done
+    pass "$stamp" -prefer newer
+    how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
+    if [ $status -eq 1 ]; then
+        pass "$stamp" -prefer "$directory"
+        how="$how
+$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')"
+    fi
+    [ -z "$how" ] || say "$how" > "$dir/conflicts/$stamp.txt"
+}
+# A folder that one side has deleted while the other changed something in it is one conflict
+# to unison, and would come back whole. With the empty folder back in its place, each file
+# in it is judged by itself, and only what was changed comes back.
+deleted_folders() { # "local PATH" or "peer PATH" a line, newlines as \001; from unison's words:
+    # "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted"
+    awk '
+        /^........ <-[?]-> ........   / { path = substr($0, 27); open = 1; next }
+        open && /^local        : / { sub(/  $/, "", path); mine = $0; open = 0; theirs = 1; next }
+        open { path = path "\001" $0; next }
+        theirs {
+            theirs = 0
+            if (mine ~ /: deleted$/ && / dir /) print "local " path
+            if (/: deleted$/ && mine ~ / dir /) print "peer " path
+        }' "$dir/said"
+}
+bring_back() { # local|peer PATH
+    case /$2/ in */../*) return ;; esac
+    path=$(say "$2" | tr '\001' '\n')
+    if [ "$1" = local ]; then ( umask 022; mkdir -p "$directory/$path" )
+    else to_peer folder "$name" "$(printf %s "$path" | base64 | tr -d '\n')"; fi
+}
+# A memory that only one side still has cannot be trusted. Without one, unison joins both
+# sides and deletes nothing.
+forget_both() {
+    say "$(date +%s) the memory of $name was not whole: joined anew" >> "$dir/history"
+    forget && to_peer forget "$name"
+}
+forget() { rm -rf "$dir/unison" && mkdir "$dir/unison"; }
+# Who has received something, from unison's log: "[BGN] Copying x from /a to //peer//a",
+# "[BGN] Deleting x from //peer//a".
+record() {
+    [ -s "$dir/transfers" ] || return 0
+    there=//$peer/$directory
+    if received -q "$directory"; then : > "$dir/due-here"; fi
+    if received -q "$there"; then : > "$dir/due-peer"; fi
+    count_here=$(received -c "$directory")
+    count_peer=$(received -c "$there")
+    if [ -e "$dir/due-here" ] || [ -e "$dir/due-peer" ]; then
+        say "$(date +%s) $(( ($(date +%s%N) - began) / 1000000 ))ms $count_here $count_peer" >> "$dir/history"
+        rotate history
+    fi
+    cat "$dir/transfers" >> "$dir/log"
+    rotate log
+    rm -f "$dir/transfers"
+}
+received() { # OPTION ROOT
+    grep -a "$1" -e " to $2\$" -e "^\[BGN\] Deleting .* from $2\$" "$dir/transfers"
+}
+rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE
+react() {
+    if [ -e "$dir/due-here" ]; then react_here && rm -f "$dir/due-here"; fi
+    if [ -e "$dir/due-peer" ] && [ $status -lt 3 ]; then
+        to_peer received "$name" > /dev/null 2>&1 && rm -f "$dir/due-peer"
+    fi
+}
+react_here() {
+    note received "$(date +%s%N)"
+    [ -n "$after" ] || return 0
+    said=$(timeout -k 2 60 sh -c "$after" 2>&1 9>&-) && { note after ok; return 0; }
+    note after "failed $(say "$said" | tail -n 1)"
+    return 1
+}
+
+# --- what the peer may ask for ----------------------------------------------------------
+
+gate() { # PEER WORDS: the forced command of the peer's key
+    from=$1
+    set -f
+    # shellcheck disable=SC2086  # split into words, and nothing else
+    set -- $2
+    set +f
+    [ $# -ge 2 ] || die "twinedge: this key is for the sync of $from and $here alone"
+    verb=$1
+    choose "$2"
+    [ "$peer" = "$from" ] || die "twinedge: $name is no sync of $from"
+    case $verb:$runner in
+    "run:$here") run "$name" ;;
+    "received:$from") react_here ;;
+    "forget:$from") stop_server; forget ;;
+    "folder:$from") stop_server; confined "" mkdir -p "$directory/$(say "${3:-}" | base64 -d)" ;;
+    "serve:$from")
+        case ${3:--} in *[!0-9T-]*) die "twinedge: no such stamp" ;; esac
+        serve "${3:--}"
+        ;;
+    *) die "twinedge: $from may not ask $here to $verb $name" ;;
+    esac
+}
+stop_server() { systemctl -q stop "twinedge-sync-$name" 2>/dev/null || :; }
+# A run that is gone may have left its unison behind; the runner has one run at a time, so
+# the earlier one can be ended, and its lock is nobody's.
+serve() { # STAMP
+    backups=$dir/backup
+    [ "$1" = - ] || backups=$dir/conflicts/$1
+    stop_server
+    clear_after_dead
+    confined "$backups" unison -server __new-rpc-mode
+}
+confined() { # BACKUPS COMMAND…: it can write to the tree and its own memory, and see no key
+    backups=$1
+    shift
+    exec systemd-run --quiet --pipe --wait --collect --unit="twinedge-sync-$name" \
+        -p KillSignal=SIGKILL -p ProtectSystem=strict -p ProtectHome=read-only -p PrivateTmp=yes \
+        -p PrivateDevices=yes -p PrivateNetwork=yes -p NoNewPrivileges=yes -p UMask=0022 \
+        -p ReadWritePaths="$directory" -p ReadWritePaths="$dir" -p InaccessiblePaths="${table%/*}" \
+        -p WorkingDirectory="$dir" -E HOME="$dir" -E UNISON="$dir/unison" \
+        -E UNISONBACKUPDIR="$backups" -E UNISONLOCALHOSTNAME="$here" "$@"
+}
+
+# shellcheck source=/dev/null
+. "$table"
+verb=${1:-}
+case $verb in
+event | run) "$verb" "${2:-}" ;;
+repair) repair "${2:-}" "${3:-}" ;;
+prepare) prepare ;;
+gate) gate "${2:-}" "${3:-}" ;;
+*) die "usage: $0 event|run NAME, repair NAME RULE, prepare, gate PEER WORDS" ;;
+esac
