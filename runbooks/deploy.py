@@ -13,11 +13,11 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.source import Source, includes, read_source
-from runbooks import approved, begin, introduce
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
 from runbooks.remember import remembered
-from runbooks.rollout import Rollout, RolloutFailed
-from runbooks.show import done_words, show_done, show_plans
+from runbooks.transaction import approved, begin, introduce
+from runbooks.transaction.rollout import Rollout, RolloutFailed
+from runbooks.transaction.show import done_words, show_done, show_plans
 from tasks import release
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs

@@ -14,16 +14,16 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Catalogue, Service
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
-from runbooks.readiness import readiness
-from runbooks.ready import Plan, examine, make_plan, prove_undone, settle
-from runbooks.rehearsal import Rehearsal
-from runbooks.remember import remembered
-from runbooks.show_drill import (
+from runbooks.drill.readiness import readiness
+from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
+from runbooks.drill.rehearsal import Rehearsal
+from runbooks.drill.show import (
     say_event,
     show_plan,
     show_readiness,
     show_result,
 )
+from runbooks.remember import remembered
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report

@@ -14,8 +14,8 @@ from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
 from journal.store import JournalError
 from journal.watch import Watch
-from runbooks.begin import new_id, operator
 from runbooks.cli import Exit, Session, err, status_of
+from runbooks.transaction.begin import new_id, operator
 from tasks.checks.finding import Finding
 from tasks.drill.result import DrillResult
 

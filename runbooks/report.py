@@ -23,8 +23,8 @@ from journal.entries import Run
 from journal.history import History
 from journal.report import LONGEST, Report, make_report
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell
-from runbooks.matrix import STYLES
 from runbooks.remember import existing_history
+from runbooks.survey.matrix import STYLES
 
 NAME, SHARE, WATCHED = 26, 10, 8  # columns of a table's name, and of its two numbers
 

@@ -15,10 +15,10 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
-from runbooks import begin
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
 from runbooks.remember import remembered
-from runbooks.rollout import Rollout
+from runbooks.transaction import begin
+from runbooks.transaction.rollout import Rollout
 from tasks import release
 from tasks.live import HostState, ReleaseInfo, Releases
 

@@ -22,7 +22,7 @@ from journal.answers import span_words
 from journal.entries import Run
 from journal.history import History
 from journal.store import JournalError
-from runbooks import begin, deploy
+from runbooks import deploy
 from runbooks.cli import (
     Exit,
     Session,
@@ -35,7 +35,8 @@ from runbooks.cli import (
     working,
 )
 from runbooks.remember import open_history, remember_without_inventory, remembered
-from runbooks.show import show_plans, show_timers
+from runbooks.transaction import begin
+from runbooks.transaction.show import show_plans, show_timers
 from tasks import timers
 from tasks.configs.schedule import COMMANDS, cron_lines
 from tasks.plan import HostPlan

@@ -14,7 +14,6 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Service
 from inventory.fields import span
-from runbooks import matrix, results
 from runbooks.cli import (
     Exit,
     Session,
@@ -27,7 +26,8 @@ from runbooks.cli import (
     working,
 )
 from runbooks.remember import remembered
-from runbooks.survey import Inquiry
+from runbooks.survey import matrix, results
+from runbooks.survey.inquiry import Inquiry
 from tasks.checks import access, caddy, caddy_config, config, dns, host, mesh, service, sync, tunnel
 from tasks.checks.diagnosis import diagnose, faults, verdict
 from tasks.checks.finding import Finding, Status

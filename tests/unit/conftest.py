@@ -54,8 +54,10 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Callable[[Source], None]:
 @pytest.fixture
 def healthy_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside verification sees nothing wrong; the lab tests have the truth of it."""
-    monkeypatch.setattr("runbooks.rollout.broken_hops", lambda catalogue, hosts: [])
-    monkeypatch.setattr("runbooks.begin.refuse_forgetting", lambda catalogue, anyway: None)
+    monkeypatch.setattr("runbooks.transaction.rollout.broken_hops", lambda catalogue, hosts: [])
+    monkeypatch.setattr(
+        "runbooks.transaction.begin.refuse_forgetting", lambda catalogue, anyway: None
+    )
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def verify(
     def take(_: object) -> object:
         return edge.survey()
 
-    monkeypatch.setattr("runbooks.survey.Inquiry.take", take)
+    monkeypatch.setattr("runbooks.survey.inquiry.Inquiry.take", take)
     monkeypatch.setenv("COLUMNS", "80")
 
     def work(*arguments: str) -> Done:

@@ -122,9 +122,9 @@ def test_a_broken_hop_seen_from_outside_takes_every_host_back(
 ):
     deploy("--apply")
     before = hosts["vps1"].path(CADDYFILE).read_text()
-    monkeypatch.setattr("runbooks.rollout.SETTLE", 0.1)
+    monkeypatch.setattr("runbooks.transaction.rollout.SETTLE", 0.1)
     monkeypatch.setattr(
-        "runbooks.rollout.broken_hops",
+        "runbooks.transaction.rollout.broken_hops",
         lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
     )
     site.change("services", "services.plex.hostname", "movies")
@@ -296,7 +296,7 @@ def test_a_file_that_is_no_plan_is_exit_2(deploy: Runbook, tmp_path, content: st
 def test_a_lock_names_its_holder_and_since_when(
     deploy: Runbook, hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("runbooks.rollout.LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr("runbooks.transaction.rollout.LOCK_PATIENCE", 0.1)
     lock = hosts["vps1"].path("/var/lib/twinedge/lock")
     lock.parent.mkdir(parents=True)
     lock.write_text("0123\nann@vps1\n1700000000\n9999999999\n")

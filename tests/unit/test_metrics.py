@@ -13,8 +13,8 @@ from journal.history import History
 from journal.metrics import metrics
 from tests.site import ROOT, Site
 from tests.unit.conftest import Runbook
+from tests.unit.histories import run_deploy, run_drill
 from tests.unit.looks import MINUTE, NOON, dead, disk, look
-from tests.unit.test_page import run_deploy, run_drill
 
 DASHBOARD = ROOT / "docs" / "grafana.json"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

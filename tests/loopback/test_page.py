@@ -11,7 +11,6 @@ import pytest
 from inventory.catalogue import Catalogue
 from inventory.load import load_catalogue
 from journal.alerts.tell import Alerting
-from journal.entries import DrillEntry, Run
 from journal.history import History
 from journal.page.heat import heat, words
 from journal.page.page import page, write
@@ -20,12 +19,10 @@ from journal.page.present import Look, Present
 from runbooks.verify import CHECKS, judge
 from tasks.checks.diagnosis import diagnose
 from tasks.checks.finding import Finding
-from tasks.drill.faults import make_fault
-from tasks.drill.result import conclude
 from tasks.probe import Answer
+from tests.loopback.browser import DARK, LIGHT, document, measure, needs_browser
 from tests.site import Site
-from tests.unit.browser import DARK, LIGHT, document, measure, needs_browser
-from tests.unit.drills import MOMENTS, clean_failover
+from tests.unit.histories import run_deploy, run_drill
 from tests.unit.looks import MINUTE, NOON
 from tests.unit.surveys import Edge, lose_host, ok
 
@@ -85,34 +82,6 @@ def broken(catalogue: Catalogue, history: History) -> str:
     look(catalogue, history, NOON + 11 * HOUR, without_unraid, full_disk)
     look(catalogue, history, NOON + 11 * HOUR + 5 * MINUTE, without_unraid, full_disk)
     return page(catalogue, history, NOON + 11 * HOUR + 5 * MINUTE)
-
-
-def run_deploy(history: History, at: datetime, status: int | None) -> None:
-    run = Run(id=f"{at}", kind="deploy", began=at, operator="ann@vps2", commit="1234abcd", asked="")
-    history.begin(run)
-    if status is not None:
-        said = "vps1: 5 files put in place"
-        history.end(run.id, at=at + 14 * MINUTE / 60, status=status, words=said, steps=[])
-
-
-def run_drill(catalogue: Catalogue, history: History, at: datetime) -> None:
-    service = catalogue.services["organizr"]
-    named = [replace(row, vantage="name") for row in clean_failover()]
-    fault = make_fault("stop", catalogue, service, "vps2")
-    rows = [*clean_failover(), *named]
-    result = conclude(service, fault, rows, MOMENTS, rate=10, began=at, unseen={})
-    run = Run(id="drill", kind="drill", began=at, operator="ann@vps2", commit="1234abcd", asked="")
-    history.begin(run)
-    entry = DrillEntry(
-        run="drill",
-        service="organizr",
-        fault="stop",
-        host="vps2",
-        kept=True,
-        document=result.as_json(),
-    )
-    history.drilled(entry)
-    history.end("drill", at=at + MINUTE, status=0, words="within the budget", steps=[])
 
 
 def test_a_page_before_the_first_look_says_so(catalogue: Catalogue, history: History):

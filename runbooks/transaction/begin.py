@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
 from runbooks.cli import Outcome, Session, UsageError
-from runbooks.rollout import RolloutFailed, words
+from runbooks.transaction.rollout import RolloutFailed, words
 from tasks.checks import service
 from tasks.checks.finding import Status
 from tasks.live import HostState

@@ -13,8 +13,8 @@ from inventory.load import load_catalogue
 from tasks.drill.faults import Fault, make_fault
 from tasks.drill.picture import report
 from tasks.drill.result import DrillResult, conclude
+from tests.loopback.browser import needs_browser, shoot
 from tests.site import ROOT
-from tests.unit.browser import needs_browser, shoot
 from tests.unit.drills import MOMENTS, clean_failover, row
 
 Colour = tuple[int, int, int]

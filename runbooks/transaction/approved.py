@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runbooks.cli import UsageError
-from runbooks.rollout import RolloutFailed
+from runbooks.transaction.rollout import RolloutFailed
 from tasks.plan import HostPlan
 
 VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from inventory.catalogue import Host, Service
 from runbooks.cli import Session
-from runbooks.survey import Inquiry
+from runbooks.survey.inquiry import Inquiry
 from runbooks.verify import judge
 from tasks.checks.caddy_config import CONFIG
 from tasks.checks.diagnosis import diagnose

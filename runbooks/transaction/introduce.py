@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
-from runbooks import begin
 from runbooks.cli import Session
+from runbooks.transaction import begin
 from tasks.sync import keys
 from tasks.sync.keys import Keys
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
-from runbooks.begin import new_run
 from runbooks.cli import Session, UsageError
+from runbooks.transaction.begin import new_run
 from tasks import probe
 from tasks.drill import preflight, restore
 from tasks.drill.faults import BY_NAME, Fault, hosts_for, make_fault, needs

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from inventory.catalogue import Budget
 from runbooks.cli import err, out, tell
-from runbooks.readiness import Readiness
-from runbooks.ready import Plan
+from runbooks.drill.readiness import Readiness
+from runbooks.drill.ready import Plan
 from tasks.drill.outage import Verdict
 from tasks.drill.preflight import Objection
 from tasks.drill.result import DrillResult

@@ -9,7 +9,7 @@ from rich.text import Text
 from inventory.schedule import Schedule
 from journal.answers import span_words
 from runbooks.cli import out, tell
-from runbooks.rollout import Rollout
+from runbooks.transaction.rollout import Rollout
 from tasks.plan import FileChange, HostPlan
 from tasks.timers import TimerState
 

@@ -15,7 +15,7 @@ from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
 from runbooks.cli import Outcome, Session
-from runbooks.ready import Plan
+from runbooks.drill.ready import Plan
 from tasks.drill import restore
 from tasks.drill.ledger import Moments, Row
 from tasks.drill.load import Load

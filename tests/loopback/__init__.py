@@ -1,0 +1,1 @@
+"""Real programs without the lab: its stand-ins on loopback, a drill's load, a browser."""
