@@ -83,7 +83,7 @@ class Schedule(Strict):
     checkout: Path | None = None
     settings: SettingsPath = "config.yaml"
     verify: MaybeTiming = Timing(every=timedelta(minutes=5))
-    sync: MaybeTiming = None
+    sync: MaybeTiming = Timing(every=timedelta(hours=1))
     readiness: MaybeTiming = Timing(at="05:30")
     drill: MaybeTiming = None
 

@@ -30,6 +30,7 @@ from runbooks.cli import (
     refuse_unknown,
     tell,
 )
+from runbooks.remember import remembered
 from tasks.configs.sync import home
 from tasks.quote import shell as word
 from tasks.shell import HostError
@@ -59,8 +60,15 @@ def sync(arguments: Namespace) -> int:
     if not chosen:
         raise UsageError("the inventory has no sync")
     steps = {"status": status, "verify": verify, "conflicts": conflicts, "repair": repair}
-    results = [steps[arguments.what](arguments, session, one) for one in chosen]
-    return max(results)
+    step = steps[arguments.what]
+    if arguments.what != "verify" and not arguments.apply:
+        return max(step(arguments, session, one) for one in chosen)
+    with remembered(session, "sync") as record:
+        results = {one.name: step(arguments, session, one) for one in chosen}
+        broken = [name for name, status in results.items() if status]
+        words = f"not well: {', '.join(broken)}" if broken else f"well: {', '.join(results)}"
+        record.conclude(Exit(max(results.values())), f"{arguments.what}: {words}")
+    return max(results.values())
 
 
 def _ask(session: Session, one: Sync, *verb: object, hosts: Iterable[str] = ()) -> dict[str, Any]:

@@ -195,7 +195,8 @@ def test_cron_lines_say_the_same_as_far_as_cron_can(site: Site, schedule: Schedu
 def test_an_interval_becomes_a_cron_line_only_where_it_fits(
     site: Site, every: str, fields: str | None
 ):
-    site.change("defaults", "data.schedule", {"verify": {"every": every}, "readiness": False})
+    only = {"verify": {"every": every}, "readiness": False, "sync": False}
+    site.change("defaults", "data.schedule", only)
     (line,) = list(units.cron_lines(load_catalogue(site.config).site.schedule))[2:]
     assert line.startswith(f"{fields} root" if fields else "# verify: cron has no")
 
