@@ -19,6 +19,7 @@ SCHEDULE = {
     "settings": f"{FOLDER}/config.yaml",
     "verify": {"every": f"{EVERY}s", "jitter": "1s"},
     "readiness": {"at": "05:30", "jitter": "1s"},
+    "sync": False,
 }
 UNITS = "ls /etc/systemd/system/twinedge-*.timer /etc/systemd/system/twinedge-*.service "
 PATIENCE = 120  # seconds; for a busy machine
@@ -39,14 +40,15 @@ def watched(deployed_lab: Lab) -> Iterator[Lab]:
     for host in ("vps1", "vps2"):
         sites.scheduled(deployed_lab, host, FOLDER, SCHEDULE)
         shell(deployed_lab, host, "rm -f /root/.local/state/twinedge/journal.db*")
-    secrets = shell(deployed_lab, "vps2", "tar -C /etc -c twinedge | base64")  # as an operator does
+    pack = "tar -C /etc --exclude twinedge/sync -c twinedge | base64"  # as an operator does
+    secrets = shell(deployed_lab, "vps2", pack)
     unpack = ["sh", "-c", "base64 -d | tar -C /etc -x"]
     deployed_lab.run("vps1", unpack, input=secrets, check=True)
     apply(deployed_lab)
     yield deployed_lab
     deployed_lab.heal()
     apply(deployed_lab, "--remove")
-    shell(deployed_lab, "vps1", "rm -r /etc/twinedge")
+    shell(deployed_lab, "vps1", "find /etc/twinedge -maxdepth 1 -type f -delete")
 
 
 def apply(lab: Lab, *flags: str) -> None:

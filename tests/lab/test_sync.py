@@ -1,0 +1,123 @@
+"""Two-way sync on two real hosts: what arrives, what stays deleted, what is kept."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab.api import Lab
+from tests.lab.conftest import runbook, shell
+
+TREE = "/etc/unbound/local.d"
+DIGEST = f"cd {TREE} && find . -type f -exec sha256sum {{}} + | sort -k 2 | sha256sum"
+PATIENCE = 40.0  # seconds; a change takes one or two
+
+
+def until(lab: Lab, host: str, script: str, seconds: float = PATIENCE) -> None:
+    """Wait until `script` succeeds on `host`."""
+    deadline = time.monotonic() + seconds
+    while lab.run(host, ["sh", "-c", script]).returncode:
+        assert time.monotonic() < deadline, f"{host}: not true in {seconds:.0f} s: {script}"
+        time.sleep(0.2)
+
+
+def until_alike(lab: Lab, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while shell(lab, "vps1", DIGEST) != shell(lab, "vps2", DIGEST):
+        assert time.monotonic() < deadline, f"the trees still differ after {seconds:.0f} s"
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def synced(lab: Lab) -> Iterator[Lab]:
+    """The lab with both trees alike; what a test leaves in them is deleted."""
+    until_alike(lab)
+    yield lab
+    lab.heal()
+    until(lab, "vps1", "systemctl is-active lsyncd")
+    for host in ("vps1", "vps2"):
+        shell(lab, host, f"rm -rf {TREE}/test-*")
+    until_alike(lab)
+
+
+@pytest.mark.parametrize(("here", "there"), [("vps1", "vps2"), ("vps2", "vps1")])
+def test_a_file_its_change_and_its_end_travel_each_way(synced: Lab, here: str, there: str):
+    name = f'{TREE}/test-it\'s a "name"\tof-{here}'
+    synced.run(here, ["sh", "-c", 'echo one > "$1"', "sh", name])
+    asked = ["sh", "-c", 'grep -qx "$2" "$1"', "sh", name]
+    deadline = time.monotonic() + PATIENCE
+    while synced.run(there, [*asked, "one"]).returncode:
+        assert time.monotonic() < deadline
+    synced.run(here, ["sh", "-c", 'echo two > "$1"', "sh", name])
+    while synced.run(there, [*asked, "two"]).returncode:
+        assert time.monotonic() < deadline
+    synced.run(here, ["rm", name])
+    while synced.run(there, ["test", "-e", name]).returncode == 0:
+        assert time.monotonic() < deadline
+    until_alike(synced)
+    assert synced.run(here, ["test", "-e", name]).returncode == 1, "the delete came back"
+
+
+def test_a_delete_made_while_nobody_watched_is_carried_over(synced: Lab):
+    shell(synced, "vps1", f"echo x > {TREE}/test-gone")
+    until(synced, "vps2", f"test -e {TREE}/test-gone")
+    shell(synced, "vps1", f"systemctl stop lsyncd; rm {TREE}/test-gone; systemctl start lsyncd")
+    until(synced, "vps2", f"! test -e {TREE}/test-gone")
+    assert synced.run("vps1", ["test", "-e", f"{TREE}/test-gone"]).returncode == 1
+
+
+def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
+    shell(synced, "vps1", f"echo first > {TREE}/test-both")
+    until(synced, "vps2", f"test -e {TREE}/test-both")
+    synced.fault("partition", "vps1")
+    shell(synced, "vps1", f"echo older > {TREE}/test-both")
+    time.sleep(1.1)
+    shell(synced, "vps2", f"echo newer > {TREE}/test-both")
+    synced.heal()
+    for host in ("vps1", "vps2"):
+        until(synced, host, f"grep -qx newer {TREE}/test-both")
+    kept = "grep -rqx older /var/lib/twinedge/sync/resolver/conflicts"
+    assert synced.run("vps1", ["sh", "-c", kept]).returncode == 0
+    told = runbook(synced, "sync", "conflicts", "--sync", "resolver")
+    assert "test-both" in told.stdout
+
+
+def test_a_large_file_is_never_seen_half(synced: Lab):
+    size = 50_000_000
+    watch = (
+        f"while :; do [ ! -e {TREE}/test-large ] || {{ stat -c %s {TREE}/test-large; exit; }}; done"
+    )
+    seen = synced.popen("vps2", ["timeout", "60", "sh", "-c", watch])
+    shell(synced, "vps1", f"head -c {size} /dev/urandom > {TREE}/test-large")
+    out, _ = seen.communicate(timeout=90)
+    assert out.strip() == str(size), "the first size that anybody could see"
+    until_alike(synced)
+
+
+def test_two_thousand_small_files_at_once_converge(synced: Lab):
+    shell(
+        synced,
+        "vps1",
+        f"mkdir {TREE}/test-many; cd {TREE}/test-many; "
+        "for n in $(seq 2000); do echo $n > file-$n; done",
+    )
+    until(synced, "vps2", f'[ "$(ls {TREE}/test-many | wc -l)" -eq 2000 ]', 60)
+    until_alike(synced)
+
+
+def test_verify_sends_a_canary_each_way_and_finds_no_echo(synced: Lab):
+    done = runbook(synced, "sync", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("0 transfers back") == 4
+    assert done.stdout.count("both sides alike") == 2
+
+
+def test_the_key_of_a_sync_opens_nothing_else(synced: Lab):
+    key = shell(synced, "vps2", "ls /etc/twinedge/sync/*key* /root/.ssh/*sync* 2>/dev/null | "
+                                "grep -v '\\.pub$' | head -n 1").strip()  # fmt: skip
+    assert key, "the deploy made a key"
+    asked = f"ssh -i {key} -o IdentitiesOnly=yes -o BatchMode=yes root@100.67.88.109"
+    for command in ("id", "cat /etc/shadow", ""):
+        tried = synced.run("vps2", ["sh", "-c", f"{asked} {command!r} </dev/null"], timeout=30)
+        assert tried.returncode != 0
+        assert "uid=" not in tried.stdout and "root:" not in tried.stdout
