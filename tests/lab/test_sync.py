@@ -79,7 +79,7 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     kept = "grep -rqx older /var/lib/twinedge/sync/resolver/conflicts"
     assert synced.run("vps1", ["sh", "-c", kept]).returncode == 0
     told = runbook(synced, "sync", "conflicts", "--sync", "resolver")
-    (line,) = (line for line in told.stdout.splitlines() if "test-both" in line)
+    line = next(line for line in told.stdout.splitlines() if "test-both" in line)
     stamp = line.split()[1]
     chosen = ("--sync", "resolver", "--id", stamp, "--choose", "current")
     assert runbook(synced, "sync", "conflicts", *chosen).returncode == 0
