@@ -3,18 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
 from tasks import release, shell
 from tasks.configs.file import ConfigFile
+from tasks.host import host_side
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
 
-SCRIPT = Path(__file__).resolve().parent / "host" / "observe.sh"
 LOOK = "look"  # the question that tasks.release asks, for drift and locks
 GRACE = 3.0  # seconds of silence beyond the questions' own limit
 MISSING = 127  # a shell's exit status for a tool that is not there
@@ -61,11 +59,6 @@ class Observation:
         return self.replies.get(name) or Reply(status=1, text="was not asked")
 
 
-@cache
-def _script() -> str:
-    return SCRIPT.read_text(encoding="utf-8")
-
-
 def script(
     host: Host, files: Sequence[ConfigFile], questions: Sequence[Question], limit: float
 ) -> str:
@@ -77,7 +70,7 @@ def script(
     return (
         f"limit={math.ceil(limit)}\n"
         f"look_for_release() {{\n{release.look_script(host, untooled)}}}\n"
-        f"{_script()}\njob {LOOK} look_for_release\n{jobs}report\n"
+        f"{host_side('observe.sh')}\njob {LOOK} look_for_release\n{jobs}report\n"
     )
 
 

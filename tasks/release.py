@@ -6,8 +6,6 @@ Each is a Nornir task of one round trip; the host's side is tasks/host/release.s
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from nornir.core.task import Result, Task
 
@@ -15,10 +13,9 @@ from inventory.catalogue import Host
 from inventory.secret import redact
 from tasks import shell
 from tasks.configs.file import ABSENT, ConfigFile
+from tasks.host import host_side
 from tasks.live import HostState, claimed_paths, parse_releases, parse_state
 from tasks.quote import shell as word
-
-SCRIPT = Path(__file__).resolve().parent / "host" / "release.sh"
 
 LOOK_TIMEOUT = 15.0  # seconds of silence before a host counts as gone
 STEP_TIMEOUT = 20  # seconds that one validator or one activation may take
@@ -51,9 +48,8 @@ class Run:
     break_lock: bool = False
 
 
-@cache
 def _script() -> str:
-    return SCRIPT.read_text(encoding="utf-8")
+    return host_side("release.sh")
 
 
 def preamble(host: Host, run: Run) -> str:

@@ -1,12 +1,10 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
-from pathlib import Path
-
 from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.host import host_side
 from tasks.quote import Quoted, token
 
-RELOAD = Path(__file__).resolve().parent.parent / "host" / "reload_caddy.sh"
 TLS_PORT = 443
 PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
 
@@ -63,7 +61,7 @@ def _activation(port: int) -> Activation:
     return Activation(
         name="caddy",
         order=20,
-        command=f"ports='{TLS_PORT} {port}'\n{RELOAD.read_text(encoding='utf-8')}",
+        command=f"ports='{TLS_PORT} {port}'\n{host_side('reload_caddy.sh')}",
         check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
         patience=PATIENCE,
     )

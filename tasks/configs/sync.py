@@ -1,14 +1,13 @@
 """The sync's own program on a host, and the table of what it keeps alike."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host, Sync
 from tasks.configs.file import ConfigFile, Render, Tool
 from tasks.configs.lsyncd import ACTIVATION
+from tasks.host import host_side
 from tasks.quote import Quoted
 from tasks.quote import shell as word
-
-PROGRAM = Path(__file__).resolve().parent.parent / "host" / "sync.sh"
 
 # A service that is stopped on purpose stays stopped.
 ACTIONS = {
@@ -29,7 +28,7 @@ def program(host: Host, _: Catalogue, render: Render) -> ConfigFile:
     text = render(
         "sync/sync.sh.j2",
         table=host.paths.sync_table,
-        script=Quoted(PROGRAM.read_text(encoding="utf-8")),
+        script=Quoted(host_side("sync.sh")),
     )
     return ConfigFile(
         name="sync",

@@ -7,8 +7,6 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
 from nornir.core.task import Result, Task
 
@@ -16,13 +14,12 @@ from inventory.catalogue import Host
 from inventory.secret import redact
 from tasks import shell
 from tasks.drill.faults import Fault
+from tasks.host import host_side
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
 from tasks.release import BUSY, EOF, Run, preamble, printed
 
-SCRIPTS = tuple(
-    Path(__file__).resolve().parent.parent / "host" / name for name in ("release.sh", "drill.sh")
-)
+SCRIPTS = ("release.sh", "drill.sh")
 LOOK_TIMEOUT = 20.0  # seconds; every question of a look may take 4
 INJECT_TIMEOUT = 60.0
 RESTORE_TIMEOUT = 40.0  # docker start, and 20 s until the service is healthy
@@ -68,9 +65,8 @@ class DrillState:
     replies: tuple[Reply, ...]
 
 
-@cache
 def _script() -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    return "\n".join(map(host_side, SCRIPTS))
 
 
 def _speak(task: Task, host: Host, run: Run, script: str, *, timeout: float) -> shell.Output:

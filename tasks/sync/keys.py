@@ -6,19 +6,17 @@ other; host keys are pinned.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
 from tasks import release, shell
 from tasks.configs.sync import folder_of_keys
+from tasks.host import host_side
 from tasks.quote import shell as word
+from tasks.release import EOF
 
-SCRIPT = Path(__file__).resolve().parent.parent / "host" / "sync_keys.sh"
 TIMEOUT = 20.0  # seconds of silence
-EOF = "TWINEDGE-END"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +38,10 @@ class Wanted:
     known: tuple[str, ...]
 
 
-@cache
-def _script() -> str:
-    return SCRIPT.read_text(encoding="utf-8")
-
-
 def _preamble(host: Host) -> str:
-    return f"keys={word(folder_of_keys(host))}\nuser={word(host.user)}\n{_script()}\n"
+    return (
+        f"keys={word(folder_of_keys(host))}\nuser={word(host.user)}\n{host_side('sync_keys.sh')}\n"
+    )
 
 
 def look(task: Task, host: Host) -> Result:

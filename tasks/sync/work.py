@@ -3,8 +3,6 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from nornir.core.task import Result, Task
 
@@ -12,9 +10,8 @@ from inventory.catalogue import Host, Sync
 from tasks import release, shell
 from tasks.checks.sync import left_out
 from tasks.configs.sync import home
+from tasks.host import host_side
 from tasks.quote import shell as word
-
-SCRIPT = Path(__file__).resolve().parent.parent / "host" / "sync_look.sh"
 
 Tree = Mapping[str, str]  # path -> kind, mode and digest
 
@@ -30,17 +27,12 @@ class Kept:
     how: str = ""
 
 
-@cache
-def _script() -> str:
-    return SCRIPT.read_text(encoding="utf-8")
-
-
 def ask(task: Task, host: Host, sync: Sync, *verb: object, timeout: float = 30.0) -> Result:
     """Nornir task: the output of one verb of sync_look.sh. Raises Refused."""
     names = {"home": home(host), "name": sync.name, "directory": sync.directory}
     front = "".join(f"{key}={word(value)}\n" for key, value in names.items())
     command = " ".join(word(part) for part in verb)
-    return run(task, host, f"{front}{_script()}\n{command}\n", timeout)
+    return run(task, host, f"{front}{host_side('sync_look.sh')}\n{command}\n", timeout)
 
 
 def run(task: Task, host: Host, script: str, timeout: float = 90.0) -> Result:

@@ -138,7 +138,7 @@ def test_a_restore_that_does_not_work_says_so_and_stays_armed(drill: Drill, monk
     drill.inject()
     script = drill.fake.path("/var/lib/twinedge/drill/healthy.sh")
     script.write_text("echo container is gone; false\n")
-    text = "\n".join(path.read_text() for path in restore.SCRIPTS)
+    text = restore._script()
     impatient = text.replace("HEAL_SECONDS=20", "HEAL_SECONDS=1")
     monkeypatch.setattr(restore, "_script", lambda: impatient)
     with pytest.raises(restore.NotRestored, match="container is gone"):
