@@ -31,13 +31,14 @@ from runbooks.cli import (
     tell,
 )
 from runbooks.remember import remembered
-from tasks.configs.sync import home
+from tasks.checks.sync import records, records_question
+from tasks.observe import Observation, Question, observe
 from tasks.quote import shell as word
 from tasks.shell import HostError
-from tasks.sync import work
-from tasks.sync.state import State, parse, queues
+from tasks.sync import state, work
 
-OBSERVE = Path(__file__).resolve().parent.parent / "tasks" / "host" / "observe.sh"
+LSYNCD = Question(name="lsyncd", words=("cat", "/run/lsyncd.status"))
+UNIT = Question(name="unit", words=("systemctl", "is-active", "lsyncd"))
 PATIENCE = 30  # seconds that a canary may take
 
 
@@ -91,43 +92,34 @@ def _done(outcome: Any) -> dict[str, Any]:
 
 
 def status(_: Namespace, session: Session, one: Sync) -> int:
-    def ask(task: Task) -> Any:
+    def look(task: Task) -> Any:
         host = session.catalogue.hosts[task.host.name]
-        script = f"limit=5\n{OBSERVE.read_text(encoding='utf-8')}\n"
-        script += f"job records sync_records {word(f'{home(host)}/{one.name}')}\n"
-        script += "job lsyncd cat /run/lsyncd.status\njob unit systemctl is-active lsyncd\nreport\n"
-        return work.run(task, host, script)
+        return observe(task, host, [], [LSYNCD, UNIT, records_question(host, one)], limit=5)
 
-    said = _done(session.run(ask, one.hosts))
-    states = {host: parse(_part(text, "records")) for host, text in said.items()}
+    seen: dict[str, Observation] = _done(session.run(look, one.hosts))
+    states = {host: state.parse(told.reply(records(one)).text) for host, told in seen.items()}
     table = Table("sync", "direction", "lsyncd", "last transfer", "items", "lag", "queue",
                   "errors", "conflicts", box=None)  # fmt: skip
     bad = False
-    for host, text in said.items():
-        peer, state = one.peer_of(host), states[host]
+    for host, told in seen.items():
+        peer, own = one.peer_of(host), states[host]
         runner = states[one.runner]
         last = runner.to_peer if host == one.runner else runner.to_here
-        running = _part(text, "unit").strip()
-        queue = queues(_part(text, "lsyncd")).get(one.directory, 0)
-        bad = bad or running != "active" or bool(state.failures)
+        running = told.reply(UNIT.name).text
+        queue = state.queues(told.reply(LSYNCD.name).text).get(one.directory, 0)
+        bad = bad or running != "active" or bool(own.failures)
         table.add_row(
             one.name, f"{host} -> {peer}", running,
             f"{datetime.fromtimestamp(last.at, UTC):%Y-%m-%d %H:%M:%S}" if last else "none yet",
-            str(last.items) if last else "-", _lag(state), str(queue),
-            state.error or state.after_error or "none", str(state.conflicts),
+            str(last.items) if last else "-", _lag(own), str(queue),
+            own.error or own.after_error or "none", str(own.conflicts),
         )  # fmt: skip
     out.print(table)
     return Exit.FAILED if bad else Exit.OK
 
 
-def _part(text: str, name: str) -> str:
-    """One answer of observe.sh."""
-    section = text.partition(f" {name}\n")[2].partition("\n@ ")[0].partition("\nclock ")[0]
-    return "\n".join(line[1:] for line in section.splitlines())
-
-
-def _lag(state: State) -> str:
-    return f"{time.time() - state.failing_since:.0f} s" if state.failing_since else "none"
+def _lag(own: state.State) -> str:
+    return f"{time.time() - own.failing_since:.0f} s" if own.failing_since else "none"
 
 
 def verify(_: Namespace, session: Session, one: Sync) -> int:

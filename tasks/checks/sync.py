@@ -23,7 +23,12 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     for sync in syncs:
         words = ("tree", sync.directory, *left_out(sync.left_out))
         yield Question(name=_tree(sync), words=words)
-        yield Question(name=records(sync), words=("sync_records", f"{home(host)}/{sync.name}"))
+        yield records_question(host, sync)
+
+
+def records_question(host: Host, sync: Sync) -> Question:
+    """What `host` has written down of `sync`; tasks.sync.state reads the answer."""
+    return Question(name=records(sync), words=("sync_records", f"{home(host)}/{sync.name}"))
 
 
 def left_out(patterns: tuple[str, ...]) -> tuple[str, ...]:
