@@ -3,12 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from inventory.secret import redact
 from journal.entries import DrillEntry, Episode, Run, Step
-from journal.store import Store
+from journal.store import Store, time_of
 from tasks.checks.finding import Finding, Status
 
 GAP = timedelta(minutes=20)  # longer without a look (four of the schedule's): nobody knows
@@ -84,7 +84,7 @@ class History:
 
     def steps(self, run: str) -> list[Step]:
         rows = self.store.read("SELECT * FROM steps WHERE run = ? ORDER BY rowid", (run,))
-        return [Step(at=_time(row["at"]), words=row["words"]) for row in rows]
+        return [Step(at=time_of(row["at"]), words=row["words"]) for row in rows]
 
     def episodes(self, *, since: datetime) -> list[Episode]:
         """Everything that lasted into the time after `since`, by its beginning."""
@@ -141,7 +141,7 @@ def _run(row: sqlite3.Row) -> Run:
     return Run(
         id=row["id"],
         kind=row["kind"],
-        began=_time(row["began"]),
+        began=time_of(row["began"]),
         seconds=row["seconds"],
         status=row["status"],
         operator=row["operator"],
@@ -158,8 +158,8 @@ def _episode(row: sqlite3.Row) -> Episode:
         todo=row["todo"],
         way=bool(row["way"]),
         status=Status(row["status"]),
-        since=_time(row["since"]),
-        until=_time(row["until"]),
+        since=time_of(row["since"]),
+        until=time_of(row["until"]),
     )
 
 
@@ -172,7 +172,3 @@ def _drill(row: sqlite3.Row) -> DrillEntry:
         kept=bool(row["kept"]),
         document=json.loads(row["document"]),
     )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

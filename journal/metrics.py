@@ -67,11 +67,7 @@ def _of_the_look(findings: Sequence[Finding], at: datetime) -> Iterator[Metric]:
     yield _metric(
         "host_up",
         "Was the host reached over SSH?",
-        (
-            ({"host": f.subject}, float(not f.status.is_broken))
-            for f in findings
-            if f.check == "host" and f.subject == f.host
-        ),
+        (({"host": f.subject}, float(not f.status.is_broken)) for f in findings if f.is_reach),
     )
     direct = [f for f in findings if f.check == "service" and f.host and f.service]
     yield _metric(

@@ -6,6 +6,7 @@ SQLite in WAL mode: a crash or a full disk ends a transaction as if it had never
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from journal.schema import MIGRATIONS
@@ -83,6 +84,11 @@ class Store:
             raise JournalError(f"{self.path}: {_words(error)}") from error
         except OSError as error:
             raise JournalError(f"{self.path}: {error.strerror}") from error
+
+
+def time_of(seconds: float) -> datetime:
+    """A time as the tables hold it: seconds since 1970, UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _statements(script: str) -> Iterator[str]:

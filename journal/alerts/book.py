@@ -3,14 +3,14 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
 from inventory.secret import redact
 from journal.alerts.notice import Kind, Notice
 from journal.alerts.words import Message
-from journal.store import Store
+from journal.store import Store, time_of
 from tasks.checks.finding import Status
 
 KEPT = timedelta(days=14)  # a message that nobody took for so long is old news
@@ -49,7 +49,7 @@ class Book:
 
     def last_look(self) -> datetime | None:
         rows = self._store.read("SELECT max(at) AS at FROM looks")
-        return _time(rows[0]["at"]) if rows[0]["at"] is not None else None
+        return time_of(rows[0]["at"]) if rows[0]["at"] is not None else None
 
     def note(
         self,
@@ -97,7 +97,7 @@ class Book:
         rows = self._store.read(
             "SELECT * FROM silences WHERE until > ? ORDER BY until DESC", (at.timestamp(),)
         )
-        return Silence(until=_time(rows[0]["until"]), reason=rows[0]["reason"]) if rows else None
+        return Silence(until=time_of(rows[0]["until"]), reason=rows[0]["reason"]) if rows else None
 
     def _tried(self, delivery: Delivery, error: str, sent: float | None) -> None:
         with self._store.transaction() as db:
@@ -140,16 +140,12 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         target=row["target"],
         tries=row["tries"],
         error=row["error"],
-        sent=None if row["sent"] is None else _time(row["sent"]),
+        sent=None if row["sent"] is None else time_of(row["sent"]),
         message=Message(
-            at=_time(row["at"]),
+            at=time_of(row["at"]),
             kind=Kind(row["kind"]),
             status=Status(row["status"]),
             title=row["title"],
             body=row["body"],
         ),
     )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

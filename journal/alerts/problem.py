@@ -95,6 +95,5 @@ def _problem(hop: str, own: Sequence[Fault], findings: Sequence[Finding]) -> Pro
 
 def _lost(findings: Iterable[Finding]) -> Iterable[str]:
     for finding in findings:
-        is_reach = finding.check == "host" and finding.subject == finding.host
-        if is_reach and finding.status.is_broken:
+        if finding.is_reach and finding.status.is_broken:
             yield finding.subject

@@ -109,7 +109,7 @@ class Present:
 
     @cached_property
     def problems(self) -> tuple[Open, ...]:
-        since = {(e.check, e.subject, e.vantage): e.since for e in self.episodes}
+        since = {e.part: e.since for e in self.episodes}
         return tuple(
             Open(
                 problem=problem,

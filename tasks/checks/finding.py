@@ -52,6 +52,11 @@ class Finding:
     cause: str | None = None
     way: bool = False
 
+    @property
+    def is_reach(self) -> bool:
+        """Does it say whether a host can be reached at all?"""
+        return self.check == "host" and self.subject == self.host
+
     def __str__(self) -> str:
         return (
             f"{self.check} {self.subject} from {self.vantage}: {self.seen}, "
