@@ -17,12 +17,7 @@ from runbooks.cli import Exit, Session, UsageError, main, open_session, out, par
 from runbooks.drill.readiness import readiness
 from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal
-from runbooks.drill.show import (
-    say_event,
-    show_plan,
-    show_readiness,
-    show_result,
-)
+from runbooks.drill.show import say_event, show_plan, show_readiness, show_result
 from runbooks.remember import remembered
 from tasks.drill.faults import KINDS
 from tasks.drill.ledger import write_ledger

@@ -13,10 +13,10 @@ DIGEST = f"cd {TREE} && find . -type f -exec sha256sum {{}} + | sort -k 2 | sha2
 PATIENCE = 40.0  # seconds; a change takes one or two
 
 
-def until(lab: Lab, host: str, script: str, seconds: float = PATIENCE) -> None:
-    """Wait until `script` succeeds on `host`."""
+def until(lab: Lab, host: str, script: str, *words: str, seconds: float = PATIENCE) -> None:
+    """Wait until `script`, given `words`, succeeds on `host`."""
     deadline = time.monotonic() + seconds
-    while lab.run(host, ["sh", "-c", script]).returncode:
+    while lab.run(host, ["sh", "-c", script, "sh", *words]).returncode:
         assert time.monotonic() < deadline, f"{host}: not true in {seconds:.0f} s: {script}"
         time.sleep(0.2)
 
@@ -43,17 +43,13 @@ def synced(lab: Lab) -> Iterator[Lab]:
 @pytest.mark.parametrize(("here", "there"), [("vps1", "vps2"), ("vps2", "vps1")])
 def test_a_file_its_change_and_its_end_travel_each_way(synced: Lab, here: str, there: str):
     name = f'{TREE}/test-it\'s a "name"\tof-{here}'
+    soon = PATIENCE / 3
     synced.run(here, ["sh", "-c", 'echo one > "$1"', "sh", name])
-    asked = ["sh", "-c", 'grep -qx "$2" "$1"', "sh", name]
-    deadline = time.monotonic() + PATIENCE
-    while synced.run(there, [*asked, "one"]).returncode:
-        assert time.monotonic() < deadline
+    until(synced, there, 'grep -qx one "$1"', name, seconds=soon)
     synced.run(here, ["sh", "-c", 'echo two > "$1"', "sh", name])
-    while synced.run(there, [*asked, "two"]).returncode:
-        assert time.monotonic() < deadline
+    until(synced, there, 'grep -qx two "$1"', name, seconds=soon)
     synced.run(here, ["rm", name])
-    while synced.run(there, ["test", "-e", name]).returncode == 0:
-        assert time.monotonic() < deadline
+    until(synced, there, '! test -e "$1"', name, seconds=soon)
     until_alike(synced)
     assert synced.run(here, ["test", "-e", name]).returncode == 1, "the delete came back"
 
@@ -105,7 +101,7 @@ def test_two_thousand_small_files_at_once_converge(synced: Lab):
         f"mkdir {TREE}/test-many; cd {TREE}/test-many; "
         "for n in $(seq 2000); do echo $n > file-$n; done",
     )
-    until(synced, "vps2", f'[ "$(ls {TREE}/test-many | wc -l)" -eq 2000 ]', 60)
+    until(synced, "vps2", f'[ "$(ls {TREE}/test-many | wc -l)" -eq 2000 ]', seconds=60)
     until_alike(synced)
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 
 import pytest
 
@@ -61,27 +62,38 @@ def healthy_services(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def in_process(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], Runbook]:
+    """`in_process("deploy")` runs runbooks/deploy.py in this process, with its flags."""
+    from runbooks import cli
+
+    def of(name: str) -> Runbook:
+        runbook = import_module(f"runbooks.{name}")
+
+        def run(*arguments: str) -> Done:
+            argv = [f"{name}.py", "--config", str(site.config), *arguments]
+            monkeypatch.setattr(sys, "argv", argv)
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as end:
+                cli.main(getattr(runbook, name), runbook.flags())
+            said = capsys.readouterr()
+            return Done(int(end.value.code or 0), said.out, said.err)
+
+        return run
+
+    return of
+
+
+@pytest.fixture
 def deploy(
-    site: Site,
     hosts: FakeHosts,
     source: object,
     healthy_services: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    in_process: Callable[[str], Runbook],
 ) -> Runbook:
     """Runs runbooks/deploy.py in this process against the fake hosts."""
-    from runbooks import cli
-    from runbooks import deploy as runbook
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["deploy.py", "--config", str(site.config), *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main(runbook.deploy, runbook.flags())
-        said = capsys.readouterr()
-        return Done(int(end.value.code or 0), said.out, said.err)
-
-    return run
+    return in_process("deploy")
 
 
 @pytest.fixture
@@ -91,28 +103,12 @@ def edge(site: Site) -> Edge:
 
 @pytest.fixture
 def verify(
-    site: Site, edge: Edge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, in_process: Callable[[str], Runbook]
 ) -> Runbook:
     """Runs runbooks/verify.py in this process; `edge` answers in place of hosts."""
-
-    from runbooks import cli
-    from runbooks import verify as runbook
-
-    def take(_: object) -> object:
-        return edge.survey()
-
-    monkeypatch.setattr("runbooks.survey.inquiry.Inquiry.take", take)
+    monkeypatch.setattr("runbooks.survey.inquiry.Inquiry.take", lambda _: edge.survey())
     monkeypatch.setenv("COLUMNS", "80")
-
-    def work(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["verify.py", "--config", str(site.config), *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main(runbook.verify, runbook.flags())
-        said = capsys.readouterr()
-        return Done(int(end.value.code or 0), said.out, said.err)
-
-    return work
+    return in_process("verify")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The report: what a history that tests wrote down answers."""
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +12,10 @@ from journal.entries import DrillEntry, Run
 from journal.history import History
 from tasks.checks.finding import Finding, Status
 from tests.site import Site
-from tests.unit.conftest import Done
+from tests.unit.conftest import Runbook
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LOOK = 5  # minutes from one look to the next
-
-Report = Callable[..., Done]
 
 
 def ago(minutes: float) -> datetime:
@@ -33,21 +30,9 @@ def history(site: Site) -> History:
 
 
 @pytest.fixture
-def report(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Report:
+def report(in_process: Callable[[str], Runbook]) -> Runbook:
     """Runs runbooks/report.py in this process."""
-    from runbooks import cli
-    from runbooks import report as runbook
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["report.py", "--config", str(site.config), *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main(runbook.report, runbook.flags())
-        said = capsys.readouterr()
-        return Done(int(end.value.code or 0), said.out, said.err)
-
-    return run
+    return in_process("report")
 
 
 def way(status: Status, through: str, *, cause: str | None = None) -> Finding:
@@ -109,19 +94,19 @@ def outage(history: History) -> None:
     watch(history, 50, 0, Status.OK)
 
 
-def test_an_empty_history_is_an_error_and_not_a_green_report(report: Report, site: Site):
+def test_an_empty_history_is_an_error_and_not_a_green_report(report: Runbook, site: Site):
     done = report()
     assert (done.status, done.out) == (1, "")
     assert "no history yet" in done.err and "verify.py" in done.err
     assert not site.journal.exists()
 
 
-def test_a_history_without_a_run_is_as_good_as_none(report: Report, history: History):
+def test_a_history_without_a_run_is_as_good_as_none(report: Runbook, history: History):
     assert report().status == 1
 
 
 def test_changes_are_told_with_their_cause_alone_and_how_long_they_lasted(
-    report: Report, history: History
+    report: Runbook, history: History
 ):
     outage(history)
     done = report()
@@ -131,19 +116,19 @@ def test_changes_are_told_with_their_cause_alone_and_how_long_they_lasted(
     assert "verify 25 (2 not ok)" in done.out
 
 
-def test_trouble_that_lasts_is_told_as_such(report: Report, history: History):
+def test_trouble_that_lasts_is_told_as_such(report: Runbook, history: History):
     watch(history, 30, 15, Status.OK)
     watch(history, 10, 0, Status.FAILED)
     assert "STILL SO after 10 min" in report().out
 
 
-def test_trouble_whose_end_nobody_saw_is_told_as_such(report: Report, history: History):
+def test_trouble_whose_end_nobody_saw_is_told_as_such(report: Runbook, history: History):
     watch(history, 200, 190, Status.FAILED)
     watch(history, 30, 0, Status.OK)
     assert "lasted 10 min or longer, nobody looked on" in report().out
 
 
-def test_availability_counts_what_was_watched_only(report: Report, history: History):
+def test_availability_counts_what_was_watched_only(report: Runbook, history: History):
     outage(history)
     document = json.loads(report("--json").out)
     day = document["services"]["plex"]["24 h"]
@@ -155,7 +140,7 @@ def test_availability_counts_what_was_watched_only(report: Report, history: Hist
 
 
 def test_only_hops_that_were_broken_are_listed_unless_all_are_asked_for(
-    report: Report, history: History
+    report: Runbook, history: History
 ):
     outage(history)
     assert "caddy vps1" not in report().out
@@ -164,14 +149,16 @@ def test_only_hops_that_were_broken_are_listed_unless_all_are_asked_for(
 
 
 def test_a_share_is_rounded_down_so_that_100_percent_was_never_down(
-    report: Report, history: History
+    report: Runbook, history: History
 ):
     from runbooks.report import _percent
 
     assert [_percent(share) for share in (1.0, 0.9999999, 0.5)] == ["100 %", "99.999 %", "50 %"]
 
 
-def test_down_tells_when_a_service_was_last_down_how_long_and_why(report: Report, history: History):
+def test_down_tells_when_a_service_was_last_down_how_long_and_why(
+    report: Runbook, history: History
+):
     outage(history)
     done = report("--down", "plex")
     begin, end = f"{ago(60):%Y-%m-%d %H:%M:%S}", f"{ago(50):%Y-%m-%d %H:%M:%S}"
@@ -180,24 +167,24 @@ def test_down_tells_when_a_service_was_last_down_how_long_and_why(report: Report
     assert "100 % of that time was watched" in done.out
 
 
-def test_down_of_what_is_down_now_says_so(report: Report, history: History):
+def test_down_of_what_is_down_now_says_so(report: Runbook, history: History):
     watch(history, 20, 0, Status.FAILED)
     assert "plex is down since" in report("--down", "plex").out
 
 
-def test_down_of_a_hop_that_never_was_says_so(report: Report, history: History):
+def test_down_of_a_hop_that_never_was_says_so(report: Runbook, history: History):
     outage(history)
     assert "caddy vps1 was never seen down" in report("--down", "caddy vps1").out
 
 
-def test_down_of_an_unknown_name_lists_the_known_ones(report: Report, history: History):
+def test_down_of_an_unknown_name_lists_the_known_ones(report: Runbook, history: History):
     outage(history)
     done = report("--down", "plx")
     assert done.status == 2
     assert "services: plex; hops: caddy vps1" in done.err
 
 
-def test_one_look_alone_tells_nothing_and_that_is_said(report: Report, history: History):
+def test_one_look_alone_tells_nothing_and_that_is_said(report: Runbook, history: History):
     watch(history, 10, 10, Status.OK)
     done = report("--down", "plex")
     assert done.status == 1
@@ -205,7 +192,7 @@ def test_one_look_alone_tells_nothing_and_that_is_said(report: Report, history: 
 
 
 def test_deploys_and_drills_are_told_and_drills_against_their_budget(
-    report: Report, history: History
+    report: Runbook, history: History
 ):
     history.begin(verify(30, kind="drill"))
     vantage = {
@@ -235,7 +222,7 @@ def test_deploys_and_drills_are_told_and_drills_against_their_budget(
 
 
 def test_what_lies_behind_the_time_asked_for_is_not_told_as_a_change(
-    report: Report, history: History
+    report: Runbook, history: History
 ):
     outage(history)
     assert "FAILED" not in report("--since", "30m").out

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,7 @@ from tasks import configs, timers
 from tasks.configs import schedule as units
 from tasks.configs.file import Activation, ConfigFile
 from tests.site import Site
-from tests.unit.conftest import Done, Runbook
+from tests.unit.conftest import Runbook
 from tests.unit.fakehosts import FakeHosts
 from tests.unit.test_configs import rendered
 
@@ -34,25 +33,11 @@ BOTH = {
     "drill": {"at": "Sat,Sun 04:00", "jitter": "30m"},
 }
 
-Schedule = Callable[..., Done]
-
 
 @pytest.fixture
-def schedule(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Schedule:
+def schedule(in_process: Callable[[str], Runbook]) -> Runbook:
     """Runs runbooks/schedule.py in this process."""
-    from runbooks import cli
-    from runbooks import schedule as runbook
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["schedule.py", "--config", str(site.config), *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main(runbook.schedule, runbook.flags())
-        said = capsys.readouterr()
-        return Done(int(end.value.code or 0), said.out, said.err)
-
-    return run
+    return in_process("schedule")
 
 
 def unit(site: Site, host: str, name: str) -> str:
@@ -170,7 +155,7 @@ def test_a_host_refuses_a_job_whose_checkout_it_does_not_have(
     assert done.stderr == "" or "/nowhere/python is not executable" in done.stderr
 
 
-def test_cron_lines_say_the_same_as_far_as_cron_can(site: Site, schedule: Schedule):
+def test_cron_lines_say_the_same_as_far_as_cron_can(site: Site, schedule: Runbook):
     site.change(
         "defaults",
         "data.schedule",
@@ -283,7 +268,7 @@ def kinds(site: Site) -> list[str]:
 
 
 def test_the_second_takes_over_when_the_first_is_silent_and_hands_back_when_it_is_heard(
-    site: Site, schedule: Schedule, heard: Path
+    site: Site, schedule: Runbook, heard: Path
 ):
     site.change("defaults", "data.schedule", BOTH)
     age(heard, 4)
@@ -306,7 +291,7 @@ def test_silence_is_counted_from_the_boot_where_nothing_was_heard(tmp_path: Path
 
 
 def test_the_second_stands_in_even_when_its_history_cannot_be_written(
-    site: Site, schedule: Schedule, heard: Path
+    site: Site, schedule: Runbook, heard: Path
 ):
     site.change("defaults", "data.schedule", BOTH)
     site.journal.parent.write_text("a file where the folder should be")
@@ -327,7 +312,7 @@ def test_the_second_stands_in_even_when_its_history_cannot_be_written(
     ],
 )
 def test_only_a_job_that_could_do_its_work_is_a_sign_of_life(
-    site: Site, schedule: Schedule, monkeypatch: pytest.MonkeyPatch, result, status, lives
+    site: Site, schedule: Runbook, monkeypatch: pytest.MonkeyPatch, result, status, lives
 ):
     site.change("defaults", "data.schedule", BOTH)
     told: list[str] = []
@@ -358,7 +343,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
 
 
 def test_a_job_that_could_not_say_that_it_failed_is_remembered(
-    site: Site, schedule: Schedule, ended: Callable[[str, int], None]
+    site: Site, schedule: Runbook, ended: Callable[[str, int], None]
 ):
     ended("timeout", 0)
     assert schedule("--failed", "verify").status == 0
@@ -368,7 +353,7 @@ def test_a_job_that_could_not_say_that_it_failed_is_remembered(
 
 
 def test_a_job_whose_run_has_told_its_own_end_is_not_told_twice(
-    site: Site, schedule: Schedule, ended: Callable[[str, int], None]
+    site: Site, schedule: Runbook, ended: Callable[[str, int], None]
 ):
     history = History(site.journal)
     now = datetime.now(UTC)
@@ -384,7 +369,7 @@ def test_a_job_whose_run_has_told_its_own_end_is_not_told_twice(
 
 def test_a_broken_inventory_does_not_keep_a_failure_from_being_remembered(
     site: Site,
-    schedule: Schedule,
+    schedule: Runbook,
     ended: Callable[[str, int], None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
