@@ -98,8 +98,8 @@ def status(_: Namespace, session: Session, one: Sync) -> int:
 
     seen: dict[str, Observation] = _done(session.run(look, one.hosts))
     states = {host: state.parse(told.reply(records(one)).text) for host, told in seen.items()}
-    table = Table("sync", "direction", "lsyncd", "last transfer", "items", "lag", "queue",
-                  "errors", "conflicts", box=None)  # fmt: skip
+    table = Table("sync", "direction", "lsyncd", "last transfer", "lag", "queue", "errors",
+                  "conflicts", box=None, padding=(0, 1, 0, 0))  # fmt: skip
     bad = False
     for host, told in seen.items():
         peer, own = one.peer_of(host), states[host]
@@ -110,8 +110,8 @@ def status(_: Namespace, session: Session, one: Sync) -> int:
         bad = bad or running != "active" or bool(own.failures)
         table.add_row(
             one.name, f"{host} -> {peer}", running,
-            f"{datetime.fromtimestamp(last.at, UTC):%Y-%m-%d %H:%M:%S}" if last else "none yet",
-            str(last.items) if last else "-", _lag(own), str(queue),
+            f"{datetime.fromtimestamp(last.at, UTC):%d %b %H:%M}" if last else "none yet",
+            _lag(own), str(queue),
             own.error or own.after_error or "none", str(own.conflicts),
         )  # fmt: skip
     out.print(table)
