@@ -1,11 +1,18 @@
-"""What unit and lab tests share."""
+"""What all tests share: a site, and runbooks that run in the test's own process."""
 
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from inventory.load import load_catalogue
+from tests.runbook import Done, Runbook
 from tests.site import Site
+from tests.unit.endpoint import Endpoint, endpoint
+from tests.unit.surveys import Edge
 
 # Enough to find what is easy to find, in a suite that stays under half a minute.
 settings.register_profile("quick", max_examples=30, deadline=None)
@@ -17,3 +24,54 @@ def site(tmp_path: Path) -> Site:
     folder = tmp_path / "site"
     folder.mkdir()
     return Site(folder)
+
+
+@pytest.fixture
+def in_process(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], Runbook]:
+    """`in_process("deploy")` runs runbooks/deploy.py in this process, with its flags."""
+    from runbooks import cli
+
+    def of(name: str) -> Runbook:
+        runbook = import_module(f"runbooks.{name}")
+
+        def run(*arguments: str) -> Done:
+            argv = [f"{name}.py", "--config", str(site.config), *arguments]
+            monkeypatch.setattr(sys, "argv", argv)
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as end:
+                cli.main(getattr(runbook, name), runbook.flags())
+            said = capsys.readouterr()
+            return Done(int(end.value.code or 0), said.out, said.err)
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def edge(site: Site) -> Edge:
+    return Edge(load_catalogue(site.config))
+
+
+@pytest.fixture
+def verify(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, in_process: Callable[[str], Runbook]
+) -> Runbook:
+    """Runs runbooks/verify.py in this process; `edge` answers in place of hosts."""
+    monkeypatch.setattr("runbooks.survey.inquiry.Inquiry.take", lambda _: edge.survey())
+    monkeypatch.setenv("COLUMNS", "80")
+    return in_process("verify")
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """A real endpoint on loopback that alerts and heartbeats may be sent to.
+
+    A busy machine may take longer for it than a run would wait.
+    """
+    for limit in ("alerts.post.DEADLINE", "alerts.post.PATIENCE", "heartbeat.PATIENCE"):
+        monkeypatch.setattr(f"journal.{limit}", 60.0)
+    with endpoint() as made:
+        yield made

@@ -1,1 +1,1 @@
-"""Real programs without the lab: its stand-ins on loopback, a drill's load, a browser."""
+"""Real programs without the lab: stand-ins and services, a drill's load, an endpoint, a browser."""

@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from inventory.source import Source
+from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.conftest import Runbook
 from tests.unit.fakehosts import FakeHosts
 
 CADDYFILE = "/etc/caddy/Caddyfile"

@@ -13,7 +13,7 @@ from journal.history import History
 from journal.schema import MIGRATIONS
 from journal.store import JournalError, Store
 from tasks.checks.finding import Finding, Status
-from tests.unit.conftest import Done
+from tests.runbook import Done
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

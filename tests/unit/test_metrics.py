@@ -11,8 +11,8 @@ from inventory.catalogue import Catalogue
 from inventory.load import load_catalogue
 from journal.history import History
 from journal.metrics import metrics
+from tests.runbook import Runbook
 from tests.site import ROOT, Site
-from tests.unit.conftest import Runbook
 from tests.unit.histories import run_deploy, run_drill
 from tests.unit.looks import MINUTE, NOON, dead, disk, look
 

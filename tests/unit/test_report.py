@@ -11,8 +11,8 @@ from journal.answers import span_words
 from journal.entries import DrillEntry, Run
 from journal.history import History
 from tasks.checks.finding import Finding, Status
+from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.conftest import Runbook
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LOOK = 5  # minutes from one look to the next

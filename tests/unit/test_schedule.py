@@ -20,8 +20,8 @@ from journal.history import History
 from tasks import configs, timers
 from tasks.configs import schedule as units
 from tasks.configs.file import Activation, ConfigFile
+from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.conftest import Runbook
 from tests.unit.fakehosts import FakeHosts
 from tests.unit.test_configs import rendered
 

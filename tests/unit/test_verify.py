@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from tasks.probe import Answer
+from tests.runbook import Done
 from tests.site import ROOT
-from tests.unit.conftest import Done
 from tests.unit.surveys import Edge
 
 SCHEMA = json.loads((ROOT / "docs" / "verify.schema.json").read_text(encoding="utf-8"))

@@ -6,8 +6,8 @@ import pytest
 
 from journal.history import History
 from tasks.probe import Answer
+from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.conftest import Runbook
 from tests.unit.endpoint import Endpoint
 from tests.unit.surveys import Edge
 
