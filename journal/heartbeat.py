@@ -3,8 +3,6 @@
 import threading
 from collections.abc import Callable
 
-import httpx
-
 from inventory.secret import Secret
 
 PATIENCE = 5.0  # seconds; also where a name server hangs, which no client's timeout covers
@@ -23,6 +21,8 @@ def beat(reference: str) -> None:
 
 
 def _call(url: str, patience: float) -> str:
+    import httpx  # 0.05 s, for those alone who have a heartbeat
+
     try:
         answer = httpx.get(url, timeout=patience, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -22,6 +22,8 @@ from tasks import release
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
 from tasks.plan import HostPlan, make_plan
+from tasks.release import Run
+from tasks.sync import keys
 
 Files = Mapping[str, Sequence[ConfigFile]]
 
@@ -63,8 +65,10 @@ def deploy(arguments: Namespace) -> int:
     with working("rendering and looking"):
         files = render(session, source)
         plans = look(session, files, source)
-        strangers = introduce.strangers(session)
     show_plans(plans)
+    strangers = introduce.strangers(
+        session, {name: plans[name].state.sync_keys for name in introduce.couples(session)}
+    )
     for host in strangers:
         tell(host, "would get a key for its syncs, and learn its peer's")
     refuse_odd(plans)
@@ -75,10 +79,7 @@ def deploy(arguments: Namespace) -> int:
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
-    if strangers:
-        begin.refuse_busy({name: plan.state for name, plan in plans.items()}, arguments.break_lock)
-        introduce.introduce(session)
-    return apply(arguments, session, source, files, plans)
+    return apply(arguments, session, source, files, plans, strangers)
 
 
 def _approval(arguments: Namespace) -> approved.Data | None:
@@ -99,9 +100,12 @@ def render(session: Session, source: Source) -> Files:
 def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPlan]:
     """A plan for every host. Raises RolloutFailed when one cannot be read."""
 
+    synced = introduce.couples(session)
+
     def work(task: Task) -> Result:
-        name = task.host.name
-        return release.look(task, session.catalogue.hosts[name], files[name])
+        host = session.catalogue.hosts[task.host.name]
+        also = keys.look_script(host) if host.name in synced else ""
+        return release.look(task, host, files[host.name], also)
 
     outcome = session.run(work)
     begin.refuse_errors(outcome)
@@ -152,9 +156,10 @@ def apply(
     source: Source,
     files: Files,
     plans: Mapping[str, HostPlan],
+    strangers: Sequence[str] = (),
 ) -> int:
-    """Bring every host to its plan, in one transaction."""
-    todo = [name for name, plan in plans.items() if not plan.is_done]
+    """Bring every host to its plan, in one transaction; `strangers` get their syncs' keys."""
+    todo = [name for name, plan in plans.items() if not plan.is_done or name in strangers]
     if not todo:
         out.print("nothing to do: every host is as the inventory says")
         return Exit.OK
@@ -164,7 +169,7 @@ def apply(
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
     run = begin.new_run(arguments, source.label)
 
-    def stage(task: Task) -> Result:
+    def stage(task: Task, run: Run) -> Result:
         name = task.host.name
         host = session.catalogue.hosts[name]
         return release.stage(task, host, run, files[name], plans[name].state)
@@ -179,6 +184,7 @@ def apply(
             hosts=todo,
             canary=begin.canary(arguments, session),
             say=record.step,
+            once_staged=(lambda: introduce.introduce(session)) if strangers else None,
         )
         transaction.execute(stage)
         record.conclude(Exit.OK, done_words(transaction, plans))

@@ -13,7 +13,6 @@ from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
 from journal.store import JournalError
-from journal.watch import Watch
 from runbooks.cli import Exit, Session, err, status_of
 from runbooks.transaction.begin import new_id, operator
 from tasks.checks.finding import Finding
@@ -96,6 +95,9 @@ class Record:
         """Only now, when the run itself is remembered."""
         if self._catalogue is None:
             return
+        # Here, since it takes 0.1 s to load, which a run that remembers nothing would wait for.
+        from journal.watch import Watch
+
         watch = Watch(catalogue=self._catalogue, history=history, say=_warn)
         if self._look:
             watch.looked(*self._look)

@@ -21,6 +21,7 @@ from runbooks.transaction import begin
 from runbooks.transaction.rollout import Rollout
 from tasks import release
 from tasks.live import HostState, ReleaseInfo, Releases
+from tasks.release import Run
 
 PREVIOUS = "previous"
 
@@ -69,7 +70,7 @@ def _apply(
     begin.refuse_busy({host: states[host] for host in todo}, arguments.break_lock)
     run = begin.new_run(arguments, commit="unknown")  # each host takes its release's own
 
-    def stage(task: Task) -> Result:
+    def stage(task: Task, run: Run) -> Result:
         host = session.catalogue.hosts[task.host.name]
         return release.stage_earlier(task, host, run, todo[host.name].id, states[host.name])
 

@@ -69,6 +69,17 @@ class Lock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SyncKeys:
+    """The keys of a host's syncs: its public key (None before there is one) and its host
+    keys; the lines that let its peers in, and those of the hosts that it knows."""
+
+    public: str | None = None
+    host_keys: tuple[str, ...] = ()
+    authorized: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class HostState:
     """Everything that one look at a host tells.
 
@@ -82,6 +93,7 @@ class HostState:
     pending: str | None = None
     pending_until: datetime | None = None
     tools: Mapping[str, str | None] = field(default_factory=dict)
+    sync_keys: SyncKeys = SyncKeys()
 
     @property
     def held(self) -> Lock | None:
@@ -114,7 +126,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
     files = {path: LiveFile(kind="absent") for path in paths}
     for kind, rest in lines:
         if kind in ("file", "odd"):
-            n, *values = rest.split(" ")
+            n, _, values = rest.partition(" ")
             files[paths[int(n)]] = _live_file(values) if kind == "file" else LiveFile(kind="odd")
     for n, release in _pairs(lines, "known"):
         files[paths[int(n)]] = replace(files[paths[int(n)]], made_by=release)
@@ -129,18 +141,32 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         pending=pending[0] if pending else None,
         pending_until=_time(pending[1]) if pending else None,
         tools=_tools(lines),
+        sync_keys=parse_sync_keys(text),
     )
 
 
-def _live_file(values: list[str]) -> LiveFile:
-    digest, mode, owner, modified, content = values
+def parse_sync_keys(text: str) -> SyncKeys:
+    """The keys that `look` of sync_keys.sh printed, other lines beside them."""
+    found: dict[str, list[str]] = {}
+    for kind, rest in _lines(text):
+        found.setdefault(kind, []).append(rest)
+    return SyncKeys(
+        public=next(iter(found.get("sync-key", ())), None),
+        host_keys=tuple(found.get("sync-host-key", ())),
+        authorized=tuple(found.get("sync-authorized", ())),
+        known=tuple(found.get("sync-known", ())),
+    )
+
+
+def _live_file(values: str) -> LiveFile:
+    digest, mode, owner, modified, content = f"{values} ".split(" ", 4)  # an empty file has none
     return LiveFile(
         kind="file",
         digest=digest,
         mode=int(mode, 8),
         owner=owner,
         modified=_time(modified),
-        text=None if content == "-" else base64.b64decode(content).decode(errors="replace"),
+        text=None if content == "- " else base64.b64decode(content).decode(errors="replace"),
     )
 
 

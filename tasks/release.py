@@ -4,7 +4,9 @@ Each is a Nornir task of one round trip; the host's side is tasks/host/release.s
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+import io
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nornir.core.task import Result, Task
@@ -89,9 +91,12 @@ def printed(host: Host, output: shell.Output) -> str:
     return output.stdout
 
 
-def look(task: Task, host: Host, files: Sequence[ConfigFile]) -> Result:
-    """Nornir task: the HostState, read without changing anything."""
-    text = _read(task, host, look_script(host, files))
+def look(task: Task, host: Host, files: Sequence[ConfigFile], also: str = "") -> Result:
+    """Nornir task: the HostState, read without changing anything.
+
+    `also` is a script that prints further lines of it.
+    """
+    text = _read(task, host, look_script(host, files) + also)
     return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
@@ -104,9 +109,9 @@ def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
     )
     return (
         f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
-        + "tools=$(\n"  # beside each other, but not beside the long lines of look
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
-        + f"wait)\nsay \"$tools\"\nlook <<'{EOF}'\n{''.join(paths)}{EOF}\n"
+        + f"seen=$(look <<'{EOF}'\n{''.join(paths)}{EOF}\n)\n"
+        + 'status=$?\nwait\nsay "$seen"\n[ $status -eq 0 ] || exit $status\n'
     )
 
 
@@ -139,14 +144,14 @@ def stage(
 
     Raises Busy or Refused; then nothing of it is left on the host.
     """
-    script = f"{_begin_stage(host, run, state)}{_payload(files, state)}end_stage\n"
+    script = _stage_script(host, run, state, _contents(files, state), "end_stage\n")
     _refuse(_speak(task, host, script, timeout=_patience(files)))
     return Result(host=task.host)
 
 
 def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
     """Nornir task: as `stage`, with the files of a release that lies on the host."""
-    script = f"{_begin_stage(host, run, state)}adopt {word(earlier)}\nend_stage\n"
+    script = _stage_script(host, run, state, {}, f"adopt {word(earlier)}\nend_stage\n")
     _refuse(_speak(task, host, script, timeout=180.0))
     return Result(host=task.host)
 
@@ -191,14 +196,26 @@ def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0)
     return Result(host=task.host, changed=True, result=output.stdout)
 
 
-def _begin_stage(host: Host, run: Run, state: HostState) -> str:
-    """Take the lock and open the release, with a copy of the script for the host itself."""
+def _stage_script(
+    host: Host, run: Run, state: HostState, contents: Mapping[str, str], rest: str
+) -> str:
+    """Take the lock and fill the release, a copy of the script for the host itself in it."""
     script = preamble(host, run) + _script()
-    return (
-        f"{script}\nbegin_stage\n"
-        + _put("release.sh", script + '\n"$@"\n')
-        + _put("meta", _meta(run, state))
-    )
+    release = {"release.sh": script + '\n"$@"\n', "meta": _meta(run, state), **contents}
+    packed = base64.encodebytes(_pack(release)).decode()
+    return f"{script}\nbegin_stage\nunpack <<'{EOF}'\n{packed}{EOF}\n{rest}"
+
+
+def _pack(contents: Mapping[str, str]) -> bytes:
+    """A tar of files that are root's alone: name -> text."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        for name, text in contents.items():
+            data = text.encode()
+            member = tarfile.TarInfo(name)
+            member.mode, member.size = 0o600, len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
 
 
 def _patience(files: Iterable[ConfigFile]) -> float:
@@ -211,12 +228,9 @@ def _meta(run: Run, state: HostState) -> str:
     return f"commit {run.commit}\nby {run.holder}\nat {run.at}\nparent {parent}\n"
 
 
-def _put(name: str, text: str) -> str:
-    return f"put {name} <<'{EOF}'\n{base64.encodebytes(text.encode()).decode()}{EOF}\n"
-
-
-def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
-    parts, manifest = [], []
+def _contents(files: Sequence[ConfigFile], state: HostState) -> dict[str, str]:
+    """The files of a release as release.sh describes them: name -> text."""
+    contents, manifest = {}, []
     for n, config in enumerate(files):
         base = state.files[config.path].digest or ABSENT
         manifest.append(
@@ -224,19 +238,20 @@ def _payload(files: Sequence[ConfigFile], state: HostState) -> str:
             f"{_activation_name(config)} {config.name} {config.path}\n".replace("0o", "0", 1)
         )
         if config.text is not None:
-            parts.append(_put(f"new/{n}", config.text))
+            contents[f"new/{n}"] = config.text
         if config.validate and config.tool:
-            parts += [_put(f"validate/{n}", config.validate), _put(f"tool/{n}", config.tool.name)]
+            contents |= {f"validate/{n}": config.validate, f"tool/{n}": config.tool.name}
     for activation in {c.activation.name: c.activation for c in files if c.activation}.values():
         name = f"activate/{activation.order}-{activation.name}"
-        parts += [
-            _put(f"{name}.run", activation.command.rstrip() + "\n"),
-            _put(f"{name}.check", activation.check + "\n"),
-            _put(f"{name}.patience", f"{activation.patience}\n"),
-        ]
+        contents |= {
+            f"{name}.run": activation.command.rstrip() + "\n",
+            f"{name}.check": activation.check + "\n",
+            f"{name}.patience": f"{activation.patience}\n",
+        }
     folders = dict.fromkeys(folder for config in files for folder in config.folders)
-    parts.append(_put("folders", "".join(f"{folder}\n" for folder in folders)))
-    return _put("manifest", "".join(manifest)) + "".join(parts)
+    contents["folders"] = "".join(f"{folder}\n" for folder in folders)
+    contents["manifest"] = "".join(manifest)
+    return contents
 
 
 def _activation_name(config: ConfigFile) -> str:

@@ -73,8 +73,10 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
 def _channel(task: Task) -> paramiko.Channel:
     try:
         connection: Any = task.host.get_connection("netmiko", task.nornir.config)
+        if getattr(connection, "remote_conn_pre", None) is None:  # auto_connect is false
+            connection.establish_connection()
         transport = connection.remote_conn_pre.get_transport()
-        _notice_death(transport)
+        _tune(transport)
         channel: paramiko.Channel = transport.open_session(timeout=OPEN_TIMEOUT)
     except Exception as error:
         _forget(task)
@@ -82,18 +84,23 @@ def _channel(task: Task) -> paramiko.Channel:
     return channel
 
 
-def _notice_death(transport: paramiko.Transport) -> None:
-    """Let a host that is gone end the wait for it, however long a script may be silent."""
+def _tune(transport: paramiko.Transport) -> None:
+    """Let a host that is gone end the wait for it, however long a script may be silent.
+
+    And send at once: Nagle's algorithm held each script back for 40 ms (measured).
+    """
     transport.set_keepalive(KEEPALIVE)
     if isinstance(transport.sock, socket.socket):  # not so behind a jump host
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _forget(task: Task) -> None:
     """Drop a connection that failed, so that the next run opens a new one."""
     connection: Any = task.host.connections.pop("netmiko", None)
-    if connection is not None:
-        connection.connection.remote_conn_pre.close()
+    client = getattr(connection and connection.connection, "remote_conn_pre", None)
+    if client is not None:
+        client.close()
 
 
 def _drain(receive: Callable[[int], bytes]) -> str:

@@ -7,11 +7,11 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Catalogue, Host
+from inventory.catalogue import Catalogue, Host, Service
 from runbooks.cli import Session, out
 from tasks import probe, release
 from tasks.checks import caddy, dns, service
@@ -19,8 +19,9 @@ from tasks.checks.finding import Finding, Status
 from tasks.release import Busy, Run
 from tasks.shell import HostError
 
-Stager = Callable[[Task], Result]
+Stager = Callable[[Task, Run], Result]
 
+APART = 10  # seconds between the times at which the waves revert by themselves
 LOCK_PATIENCE = 15.0  # seconds to wait for hosts whose other suitor is about to give up
 SETTLE = 15.0  # seconds that a new config may take until every route answers
 
@@ -38,6 +39,7 @@ class Rollout:
     """Drives `run` through `hosts`; `canary` is the first edge, `say` is told each step.
 
     `promised` is the catalogue that given hosts must serve; the whole one when None.
+    `once_staged` is done when every host has accepted its release, and none has changed.
     """
 
     session: Session
@@ -46,6 +48,7 @@ class Rollout:
     canary: str
     say: Callable[[str], None]
     promised: Callable[[Sequence[str]], Catalogue] | None = None
+    once_staged: Callable[[], None] | None = None
     committed: list[str] = field(default_factory=list)
     activated: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -54,6 +57,8 @@ class Rollout:
         try:
             self.say("staging and validating on every host")
             self._stage(stage_on)
+            if self.once_staged:
+                self.once_staged()
             for wave in self.waves():
                 self.say(f"committing on {' and '.join(wave)}")
                 self._commit(wave)
@@ -82,7 +87,7 @@ class Rollout:
         waiting = list(self.hosts)
         give_up = time.monotonic() + LOCK_PATIENCE
         while True:
-            outcome = self.session.run(stage_on, waiting)
+            outcome = self.session.run(lambda task: stage_on(task, self._run(task)), waiting)
             busy = {h: e for h, e in outcome.errors.items() if isinstance(e, Busy)}
             failed = {h: e for h, e in outcome.errors.items() if h not in busy}
             # Of two runs at once, the one that got the first host may wait for the rest.
@@ -96,7 +101,7 @@ class Rollout:
     def _commit(self, wave: Sequence[str]) -> None:
         self.committed += wave
         outcome = self.session.run(
-            lambda task: release.commit(task, self._host(task), self.run), wave
+            lambda task: release.commit(task, self._host(task), self._run(task)), wave
         )
         self.activated |= outcome.done
         if outcome.errors:
@@ -114,7 +119,7 @@ class Rollout:
 
     def _confirm(self) -> None:
         outcome = self.session.run(
-            lambda task: release.confirm(task, self._host(task), self.run), self.hosts
+            lambda task: release.confirm(task, self._host(task), self._run(task)), self.hosts
         )
         if outcome.errors:
             end = "every host goes back"
@@ -124,19 +129,29 @@ class Rollout:
             raise RolloutFailed(words(outcome.errors, end))
 
     def _undo(self) -> None:
-        """Revert what was committed, unlock what was only staged; idempotent on the host."""
-        outcome = self.session.run(self._undo_one, self.hosts)
-        lost = sorted(set(outcome.errors) & set(self.committed))
+        """Revert what was committed, unlock what was only staged; idempotent on the host.
+
+        In waves, too: the edges are never both at it.
+        """
+        errors: dict[str, HostError] = {}
+        for wave in reversed(self.waves()):
+            errors |= self.session.run(self._undo_one, wave).errors
+        lost = sorted(set(errors) & set(self.committed))
         if lost:
             raise NotReverted(
                 f"{', '.join(lost)} could not be told to go back and will do so by itself within "
                 f"{self.run.window} s, unless it was confirmed already (status.py tells):\n"
-                f"{words(outcome.errors)}"
+                f"{words(errors)}"
             )
 
     def _undo_one(self, task: Task) -> Result:
         undo = release.revert if task.host.name in self.committed else release.unlock
-        return undo(task, self._host(task), self.run)
+        return undo(task, self._host(task), self._run(task))
+
+    def _run(self, task: Task) -> Run:
+        """The run on one host: later waves wait longer before they revert by themselves."""
+        wave = next(n for n, wave in enumerate(self.waves()) if task.host.name in wave)
+        return replace(self.run, window=self.run.window + APART * wave)
 
     def _host(self, task: Task) -> Host:
         return self.session.catalogue.hosts[task.host.name]
@@ -148,11 +163,7 @@ def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
     edges = [edge for edge in catalogue.edges if edge.name in hosts]
     resolvers = [host for host in catalogue.resolvers if host.name in hosts]
     routes = [(edge, s) for edge in edges for s in catalogue.web_services]
-    placements = {(s, host) for _, s in routes for host in s.placements}
     with ThreadPoolExecutor(max_workers=16) as pool:
-        direct = pool.map(
-            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here), placements
-        )
         through = pool.map(
             lambda r: caddy.check_route(r[0], r[1], vantage=here, tls=probe.blind_tls()), routes
         )
@@ -160,13 +171,19 @@ def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
             lambda q: dns.check_record(q[0], q[1], catalogue.records[q[1]], vantage=here),
             [(resolver, name) for resolver in resolvers for name in catalogue.records],
         )
-        healthy = {
-            p[0].name
-            for p, finding in zip(placements, direct, strict=True)
-            if finding.status is Status.OK
-        }
-        found = [f for r, f in zip(routes, through, strict=True) if r[1].name in healthy]
-        return [f for f in (*found, *names) if f.status is Status.FAILED]
+        found = [
+            finding
+            for (_, asked), finding in zip(routes, through, strict=True)
+            if finding.status is Status.FAILED and _is_up(catalogue, asked, here)
+        ]
+        return [*found, *(finding for finding in names if finding.status is Status.FAILED)]
+
+
+def _is_up(catalogue: Catalogue, asked: Service, here: str) -> bool:
+    findings = (
+        service.check_placement(catalogue, asked, host, vantage=here) for host in asked.placements
+    )
+    return any(finding.status is Status.OK for finding in findings)
 
 
 def words(errors: Mapping[str, HostError], end: str = "") -> str:

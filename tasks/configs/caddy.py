@@ -1,7 +1,7 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
 from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
-from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 from tasks.host import host_side
 from tasks.quote import Quoted, token
 
@@ -60,7 +60,7 @@ def _page(host: Host, catalogue: Catalogue) -> tuple[str, str] | None:
 def _activation(port: int) -> Activation:
     return Activation(
         name="caddy",
-        order=20,
+        order=SERVICES,
         command=f"ports='{TLS_PORT} {port}'\n{host_side('reload_caddy.sh')}",
         check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
         patience=PATIENCE,

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host
 from inventory.secret import Secret
-from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 
 # The order of flags matters: with --config after `validate` the real binary prints its
 # usage and exits 0 even for a bad file. An unknown key is a warning in place of `OK`.
@@ -61,7 +61,7 @@ def _activation(catalogue: Catalogue) -> Activation:
     port = catalogue.site.tunnel.metrics_port
     return Activation(
         name="cloudflared",
-        order=30,
+        order=SERVICES,
         command="""\
 systemctl reset-failed cloudflared 2>/dev/null
 systemctl --no-block restart cloudflared

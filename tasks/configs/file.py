@@ -7,6 +7,7 @@ from typing import Any, Protocol
 MADE_BY = "Made by twinedge from git commit"
 HEADER_LINES = 3  # the header stands on one of the first lines, or nowhere
 ABSENT = "absent"  # the digest of a file that is not there
+SERVICES, TIMERS = 1, 2  # orders of activation: no service needs another's new config
 
 
 class Render(Protocol):
@@ -28,7 +29,8 @@ class Activation:
     """How a changed config takes effect. Both commands are POSIX sh, run as root.
 
     `check` runs after `command` until it succeeds, for at most `patience` seconds. Lower
-    `order` goes first; files that share an activation activate once.
+    `order` goes first, those of one order go beside each other (SERVICES, TIMERS); files
+    that share an activation activate once.
     """
 
     name: str

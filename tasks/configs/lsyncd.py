@@ -1,13 +1,14 @@
 """lsyncd: the daemon that notices changes in the synced directories of an edge."""
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 
 ACTIVATION = Activation(
     name="lsyncd",
-    order=40,
+    order=SERVICES,
     command="""\
-systemctl daemon-reload && systemctl -q enable lsyncd || exit 1
+[ "$(systemctl show --value -p NeedDaemonReload lsyncd)" = no ] || systemctl daemon-reload || exit 1
+systemctl -q is-enabled lsyncd || systemctl -q enable lsyncd || exit 1
 systemctl reset-failed lsyncd 2>/dev/null
 systemctl restart lsyncd
 """,

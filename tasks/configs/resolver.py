@@ -1,11 +1,11 @@
 """unbound: the catalogue's names for the tailnet, on every resolver alike."""
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 
 ACTIVATION = Activation(
     name="resolver",
-    order=10,
+    order=SERVICES,
     command="systemctl reload-or-restart unbound",
     check="systemctl -q is-active unbound",
 )

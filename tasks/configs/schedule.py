@@ -14,7 +14,7 @@ from inventory.catalogue import Catalogue, Host
 from inventory.hours import DAYS
 from inventory.schedule import Schedule, Timing
 from inventory.source import ROOT
-from tasks.configs.file import Activation, ConfigFile, Render, Tool
+from tasks.configs.file import TIMERS, Activation, ConfigFile, Render, Tool
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "verify": ("runbooks/verify.py", "--quiet"),
@@ -202,7 +202,7 @@ def _activation(host: Host, schedule: Schedule) -> Activation:
     jobs = {"jobs": " ".join(COMMANDS), "units": host.paths.units}
     return Activation(
         name="schedule",
-        order=60,
+        order=TIMERS,
         command=f"mkdir -p {HEARD}\n{heard}{ACTIVATE.format(**jobs)}",
         check=CHECK.format(**jobs),
     )

@@ -26,16 +26,25 @@ LC_ALL=C
 export PATH LC_ALL
 
 say() { printf '%s\n' "$*" 2>/dev/null || :; }
-die() { say "failed $*"; exit 1; }
+die() { say "$*" | sed 's/^/failed /'; exit 1; }
 now() { date +%s; }
+all_of() { # PID…: waits for them; fails when one has failed
+    all=0
+    for pid; do wait "$pid" || all=1; done
+    return $all
+}
 
 # As tasks/configs/file.py: the header's line does not count.
-digest() { sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum | cut -d ' ' -f 1; }
-digest_or_absent() { if [ -f "$1" ]; then digest "$1"; else echo absent; fi; }
+digest_of() { # PATH: sets digest
+    digest=absent
+    [ -f "$1" ] || return 0
+    digest=$(sed '1,3{/Made by twinedge from git commit/d;}' "$1" | sha256sum)
+    digest=${digest%% *}
+}
 current() { cat "$state/current" 2>/dev/null; }
-# On the disk before we go on: the file alone where sync(1) can, everything where not.
-durable() { sync "$1" 2>/dev/null || sync; }
-beside() { printf '%s/.%s.%s' "$(dirname "$1")" "$(basename "$1")" "$id"; }
+# On the disk before we go on: the files alone where sync(1) can, everything where not.
+durable() { sync "$@" 2>/dev/null || sync; }
+beside() { b=${1%/*}/.${1##*/}.$id; } # PATH: sets b
 has_systemd() { [ "$init" = systemd ]; }
 
 # Does anything answer HTTP there? `get` wants a success, `answers` takes any status.
@@ -82,10 +91,12 @@ look() { # on standard input, a line a file: N SECRET PATH
     say "now $(now)"
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
+    claims=/dev/null
     if [ -e "$state/current" ]; then
         say "current $(current)"
         sed 's/^/meta /' "$state/releases/$(current)/meta"
         sed 's/^/claim /' "$state/releases/$(current)/manifest"
+        claims=$state/releases/$(current)/manifest
     fi
     while read -r n secret path; do look_at "$n" "$secret" "$path"; done
 }
@@ -102,13 +113,17 @@ look_at() { # N SECRET PATH
     if [ -h "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then say "odd $1"; return; fi
     [ -f "$3" ] || { say "absent $1"; return; }
     content=-
-    [ "$2" = secret ] || content=$(base64 < "$3" | tr -d '\n')
-    found=$(digest "$3")
-    say "file $1 $found $(stat -c "%a %U:%G %Y" "$3") $content"
-    made_by=$(grep -l " $found .* $3\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
+    [ "$2" = secret ] || content=$(base64 < "$3")
+    digest_of "$3"
+    # shellcheck disable=SC2086  # base64 may be folded: its lines become words
+    say "file $1 $digest $(stat -c "%a %U:%G %Y" "$3")" $content
+    grep -q " $digest .* $3\$" "$claims" || who_wrote "$1" "$3"
+}
+who_wrote() { # N PATH: a file that is not as this host's release claims
+    made_by=$(grep -l " $digest .* $2\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
     [ -z "$made_by" ] || say "known $1 $(basename "$(dirname "$made_by")")"
     sed -n 's/^[[:space:]]*source *= *"\(.*\)",*$/\1/p' "$lsyncd_config" 2>/dev/null |
-        while read -r tree; do case $3 in "$tree"*) say "synced $1" ;; esac; done
+        while read -r tree; do case $2 in "$tree"*) say "synced $1" ;; esac; done
 }
 
 # --- stage: the release beside the live files, checked by the host's own tools ----------
@@ -139,7 +154,9 @@ abandon() {
     rm -rf "$state/releases/$id"
     guarded drop_lock
 }
-put() { base64 -d > "$release/$1" || die "cannot write $release/$1: is the disk full?"; }
+unpack() { # on standard input: the files of the release
+    base64 -d | tar -xzf - -C "$release" || die "cannot write to $release: is the disk full?"
+}
 adopt() { # ID of an earlier release: its files become this one's
     source=$state/releases/$1
     [ -f "$source/manifest" ] || die "no release $1 on this host"
@@ -150,7 +167,8 @@ adopt() { # ID of an earlier release: its files become this one's
     sed '/^commit /d' "$release/meta" >> "$release/meta.next"
     mv -f "$release/meta.next" "$release/meta" || die "cannot write $release/meta"
     while read -r n mode owner sum _ activation name path; do
-        say "$n $mode $owner $sum $(digest_or_absent "$path") $activation $name $path"
+        digest_of "$path"
+        say "$n $mode $owner $sum $digest $activation $name $path"
     done < "$source/manifest" > "$release/manifest"
 }
 # Folders that a config speaks of and its validator looks for. Empty ones go again when
@@ -168,23 +186,27 @@ unmake_folders() {
     while read -r folder; do rmdir "$folder" 2>/dev/null || :; done < "$release/made"
 }
 end_stage() {
-    failed=0
     make_folders
     while read -r n _ _ sum _ _ name _; do
-        [ "$(digest_or_absent "$release/new/$n")" = "$sum" ] ||
+        digest_of "$release/new/$n"
+        [ "$digest" = "$sum" ] ||
             die "$name arrived incomplete in $release: is the disk full?"
-        check_staged "$n" "$name" || failed=1
     done < "$release/manifest"
-    [ $failed -eq 0 ] || exit 1
+    set --
+    while read -r n _ _ _ _ _ name _; do
+        [ -s "$release/validate/$n" ] || continue
+        check_staged "$n" "$name" &
+        set -- "$@" $!
+    done < "$release/manifest"
+    all_of "$@" || exit 1
     trap - EXIT
     say "staged $id"
 }
 check_staged() { # N NAME
-    [ -s "$release/validate/$1" ] || return 0
     tool=$(cat "$release/tool/$1")
     command -v "$tool" >/dev/null 2>&1 || return 0  # look has said so
-    scratch=$release/scratch
-    mkdir -p "$scratch"
+    scratch=$release/scratch-$1
+    mkdir "$scratch"
     said=$(export scratch; timeout -k 2 "$step_timeout" sh "$release/validate/$1" "$release/new/$1" 2>&1)
     status=$?
     rm -rf "$scratch"
@@ -227,13 +249,13 @@ write_changes() {
     echo $$ > "$release/commit.pid" || return 1
     : > "$release/changed" || return 1
     while read -r n mode owner sum base activation name path; do
-        live=$(digest_or_absent "$path")
-        [ "$live" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
-        is_as_wanted "$path" "$live" "$sum" "$mode" "$owner" && continue
+        digest_of "$path"
+        [ "$digest" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
+        is_as_wanted "$path" "$digest" "$sum" "$mode" "$owner" && continue
         why="cannot write beside $path: is the disk full?"
         say "$n $activation $name $path" >> "$release/changed" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1
-        [ "$(digest_or_absent "$(beside "$path").new")" = "$sum" ] || return 1
+        [ "$sum" = absent ] || set -- "$@" "$b.new"
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
@@ -241,7 +263,7 @@ write_changes() {
     [ ! -e "$state/current" ] || cp "$state/current" "$state/current.prev" || return 1
     cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
-    durable "$state/pending.next"
+    durable "$@" "$state/pending.next"
     why="the lock of this host is no longer ours"
     guarded publish_pending && durable "$state"
 }
@@ -251,11 +273,11 @@ is_as_wanted() { # PATH LIVE SUM MODE OWNER
     [ "$2" = "$3" ] && { [ "$2" = absent ] || [ "$(stat -c '0%a %U:%G' "$1")" = "$4 $5" ]; }
 }
 lay_beside() { # N MODE OWNER PATH
-    b=$(beside "$4")
-    mkdir_public "$(dirname "$4")" || return 1
+    beside "$4"
+    mkdir_public "${4%/*}" || return 1
     if [ -f "$release/new/$1" ]; then
-        cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" || return 1
-        durable "$b.new"
+        cp "$release/new/$1" "$b.new" && chown "$3" "$b.new" && chmod "$2" "$b.new" &&
+            cmp -s "$release/new/$1" "$b.new" || return 1
     fi
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
     else : > "$b.none"; fi
@@ -263,7 +285,7 @@ lay_beside() { # N MODE OWNER PATH
 mkdir_public() { [ -d "$1" ] || ( umask 022; mkdir -p "$1" ); }
 clear_beside() {
     while read -r _ _ _ _ _ _ _ path; do
-        b=$(beside "$path")
+        beside "$path"
         rm -f "$b.new" "$b.old" "$b.none"
     done < "$state/releases/$id/manifest"
     rm -f "$state/current.next" "$state/current.prev" "$state/pending.next"
@@ -271,33 +293,39 @@ clear_beside() {
 rename_all() {
     while read -r n _ _ path; do
         why="cannot replace $path"
-        if [ -e "$release/new/$n" ]; then mv -f "$(beside "$path").new" "$path" || return 1
+        beside "$path"
+        if [ -e "$release/new/$n" ]; then mv -f "$b.new" "$path" || return 1
         else rm -f "$path" || return 1; fi
     done < "$release/changed"
 }
-activate_changed() { # every activation of a changed file once, in order
-    for run in "$release"/activate/*.run; do
-        [ -e "$run" ] || continue
-        name=$(basename "$run" .run)
-        grep -q "^[0-9]* $name " "$release/changed" || continue
-        say "activating $name"
-        activate "${run%.run}" "$name" || return 1
+# Every activation of a changed file once; those of one order beside each other.
+activate_changed() {
+    orders=$(sed -n 's/^[0-9]* \([0-9]*\)-.*/\1/p' "$release/changed" | sort -un)
+    for order in $orders; do
+        names=$(sed -n "s/^[0-9]* \($order-[^ ]*\) .*/\1/p" "$release/changed" | sort -u)
+        for name in $names; do say "activating $name"; done
+        why=$(
+            set --
+            for name in $names; do activate "$name" & set -- "$@" $!; done
+            all_of "$@"
+        ) || return 1
+        for name in $names; do is_healthy "$name" || return 1; done
     done
 }
-activate() { # FILES NAME
-    why="${2#*-}: could not be activated: "
-    said=$(timeout -k 2 "$step_timeout" sh "$1.run" 2>&1) || {
-        why="$why$(say "${said:-no answer within $step_timeout s}" | tail -n 1)"
-        return 1
-    }
-    deadline=$(($(now) + $(cat "$1.patience")))
+activate() { # NAME: says what is wrong, or nothing
+    said=$(timeout -k 2 "$step_timeout" sh "$release/activate/$1.run" 2>&1) && return 0
+    say "${1#*-}: could not be activated: $(say "${said:-no answer within $step_timeout s}" | tail -n 1)"
+    return 1
+}
+is_healthy() { # NAME
+    deadline=$(($(now) + $(cat "$release/activate/$1.patience")))
     # shellcheck disable=SC1090  # written by stage; uses get and answers
-    until said=$( . "$1.check" 2>&1 ); do
+    until said=$( . "$release/activate/$1.check" 2>&1 ); do
         [ "$(now)" -lt "$deadline" ] || {
-            why="${2#*-}: is not healthy after its activation: $(say "${said:-check failed}" | tail -n 1)"
+            why="${1#*-}: is not healthy after its activation: $(say "${said:-check failed}" | tail -n 1)"
             return 1
         }
-        sleep 0.2
+        sleep 0.1
     done
 }
 
@@ -382,7 +410,7 @@ stop_commit() {
 }
 restore_files() {
     while read -r n activation name path; do
-        b=$(beside "$path")
+        beside "$path"
         # shellcheck disable=SC3013  # dash and busybox have -ef
         if [ "$b.old" -ef "$path" ]; then rm -f "$b.old"  # never replaced
         elif [ -e "$b.old" ]; then mv -f "$b.old" "$path" || return 1

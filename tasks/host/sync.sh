@@ -282,9 +282,10 @@ confined() { # BACKUPS COMMAND…: it can write to the tree and its own memory, 
 . "$table"
 verb=${1:-}
 case $verb in
+start) sleep 2; event "${2:-}" ;; # the deploy or the boot that started lsyncd goes first
 event | run) "$verb" "${2:-}" ;;
 repair) repair "${2:-}" "${3:-}" ;;
 prepare) prepare ;;
 gate) gate "${2:-}" "${3:-}" ;;
-*) die "usage: $0 event|run NAME, repair NAME RULE, prepare, gate PEER WORDS" ;;
+*) die "usage: $0 start|event|run NAME, repair NAME RULE, prepare, gate PEER WORDS" ;;
 esac

@@ -19,12 +19,12 @@ login=$(getent passwd "$user" | cut -d : -f 6)
 authorized=$login/.ssh/authorized_keys
 
 look() {
-    [ ! -s "$keys/key.pub" ] || printf 'key %s\n' "$(cut -d ' ' -f 1,2 "$keys/key.pub")"
+    [ ! -s "$keys/key.pub" ] || printf 'sync-key %s\n' "$(cut -d ' ' -f 1,2 "$keys/key.pub")"
     for file in /etc/ssh/ssh_host_*_key.pub; do
-        [ ! -s "$file" ] || printf 'host-key %s\n' "$(cut -d ' ' -f 1,2 "$file")"
+        [ ! -s "$file" ] || printf 'sync-host-key %s\n' "$(cut -d ' ' -f 1,2 "$file")"
     done
-    [ ! -s "$authorized" ] || grep -F "$MARK" "$authorized" | sed 's/^/authorized /'
-    [ ! -s "$keys/known_hosts" ] || sed 's/^/known /' "$keys/known_hosts"
+    [ ! -s "$authorized" ] || grep -F "$MARK" "$authorized" | sed 's/^/sync-authorized /'
+    [ ! -s "$keys/known_hosts" ] || sed 's/^/sync-known /' "$keys/known_hosts"
 }
 make_key() {
     mkdir -p "$keys" || die "cannot make $keys"

@@ -13,21 +13,11 @@ from inventory.catalogue import Catalogue, Host
 from tasks import release, shell
 from tasks.configs.sync import folder_of_keys
 from tasks.host import host_side
+from tasks.live import SyncKeys, parse_sync_keys
 from tasks.quote import shell as word
 from tasks.release import EOF
 
 TIMEOUT = 20.0  # seconds of silence
-
-
-@dataclass(frozen=True, kw_only=True)
-class Keys:
-    """What one host has: its public key (None before there is one) and its host keys;
-    whom it lets in for a sync, and which hosts it knows."""
-
-    public: str | None
-    host_keys: tuple[str, ...]
-    authorized: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +34,13 @@ def _preamble(host: Host) -> str:
     )
 
 
-def look(task: Task, host: Host) -> Result:
-    """Nornir task: the host's Keys, changing nothing."""
-    return Result(host=task.host, result=_read(task, host, "look\n"))
+def look_script(host: Host) -> str:
+    """The script that prints what `parse_sync_keys` reads, changing nothing."""
+    return f"(\n{_preamble(host)}look\n)\n"
 
 
 def make(task: Task, host: Host) -> Result:
-    """Nornir task: as `look`, once a key has been made where there is none."""
+    """Nornir task: the host's SyncKeys, once a key has been made where there is none."""
     return Result(host=task.host, result=_read(task, host, "make_key\nlook\n"))
 
 
@@ -67,25 +57,11 @@ def _here(verb: str, lines: Iterable[str]) -> str:
     return f"{verb} <<'{EOF}'\n{text}{EOF}\n"
 
 
-def _read(task: Task, host: Host, verbs: str) -> Keys:
+def _read(task: Task, host: Host, verbs: str) -> SyncKeys:
     output = shell.run(task, _preamble(host) + verbs, timeout=TIMEOUT, sudo=host.sudo)
     if output.status:
         raise release.Refused(f"the sync's keys: {output.stderr.strip() or output.stdout.strip()}")
-    return parse(release.printed(host, output))
-
-
-def parse(text: str) -> Keys:
-    """The Keys that sync_keys.sh printed."""
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        kind, _, rest = line.partition(" ")
-        found.setdefault(kind, []).append(rest)
-    return Keys(
-        public=next(iter(found.get("key", ())), None),
-        host_keys=tuple(found.get("host-key", ())),
-        authorized=tuple(found.get("authorized", ())),
-        known=tuple(found.get("known", ())),
-    )
+    return parse_sync_keys(release.printed(host, output))
 
 
 def peers(catalogue: Catalogue, host: str) -> tuple[str, ...]:
@@ -93,7 +69,7 @@ def peers(catalogue: Catalogue, host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sync.peer_of(host) for sync in catalogue.syncs_of(host)))
 
 
-def wanted(catalogue: Catalogue, host: Host, found: Mapping[str, Keys]) -> Wanted:
+def wanted(catalogue: Catalogue, host: Host, found: Mapping[str, SyncKeys]) -> Wanted:
     """The lines for `host`, from what its peers have."""
     names = peers(catalogue, host.name)
     return Wanted(
@@ -110,7 +86,7 @@ def _authorized(host: Host, peer: Host, public: str) -> str:
     return f'restrict,from="{peer.address}",command="{command}" {public} twinedge-sync:{peer.name}'
 
 
-def is_in_place(catalogue: Catalogue, host: Host, found: Mapping[str, Keys]) -> bool:
+def is_in_place(catalogue: Catalogue, host: Host, found: Mapping[str, SyncKeys]) -> bool:
     keys = found[host.name]
     if keys.public is None or any(found[p].public is None for p in peers(catalogue, host.name)):
         return False

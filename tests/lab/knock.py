@@ -1,6 +1,7 @@
 """Asks one Caddy at a constant rate, each time on a new connection, until it is ended.
 
-python -m tests.lab.knock ADDRESS HOSTNAME RATE   (a process on a lab host)
+python -m tests.lab.knock ADDRESS HOSTNAME RATE PAUSE   (a process on a lab host)
+PAUSE are the seconds that a client takes from its connection to its request.
 On SIGTERM it prints one JSON object: {"sent": N, "lost": [[seconds, error], ...]}.
 """
 
@@ -15,13 +16,14 @@ TIMEOUT = 15.0  # seconds; longer than Caddy's own retry window
 LONGEST = 300.0  # seconds; whoever forgets to end it is not asked for ever
 
 
-async def knock(address: str, hostname: str) -> str:
+async def knock(address: str, hostname: str, pause: float) -> str:
     """What went wrong, or nothing."""
     try:
         async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(
                 address, 443, ssl=CONTEXT, server_hostname=hostname
             )
+            await asyncio.sleep(pause)
             writer.write(
                 f"GET / HTTP/1.1\r\nHost: {hostname}\r\nConnection: close\r\n\r\n".encode()
             )
@@ -33,7 +35,7 @@ async def knock(address: str, hostname: str) -> str:
     return "" if status[1:2] == [b"200"] else f"answered {status}"
 
 
-async def main(address: str, hostname: str, rate: float) -> None:
+async def main(address: str, hostname: str, rate: float, pause: float) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     lost: list[tuple[float, str]] = []
@@ -41,7 +43,7 @@ async def main(address: str, hostname: str, rate: float) -> None:
 
     async def one() -> None:
         at = time.time()
-        if error := await knock(address, hostname):
+        if error := await knock(address, hostname, pause):
             lost.append((at, error))
 
     print("knocking", flush=True)
@@ -61,4 +63,4 @@ CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))

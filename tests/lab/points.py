@@ -14,8 +14,8 @@ from lab.api import Lab
 from tests.lab.conftest import shell
 
 TOOLS = (
-    *("base64", "caddy", "chmod", "chown", "cp", "curl", "flock", "ln", "lsyncd", "mkdir", "mv"),
-    *("rm", "setsid", "sha256sum", "sync", "systemctl", "systemd-run", "timeout"),
+    *("base64", "caddy", "chmod", "chown", "cmp", "cp", "curl", "flock", "ln", "lsyncd", "mkdir"),
+    *("mv", "rm", "setsid", "sha256sum", "sync", "systemctl", "systemd-run", "tar", "timeout"),
     "unbound-checkconf",
 )
 

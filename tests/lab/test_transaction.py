@@ -62,6 +62,17 @@ def test_a_changed_caddyfile_loses_no_request_through_either_edge(bench: Bench, 
     assert (first.lost, second.lost) == ((), ())
 
 
+def test_a_reload_waits_for_clients_that_are_slow_with_their_requests(bench: Bench, lab: Lab):
+    reload = (
+        "state=/var/lib/twinedge; sh $state/releases/$(cat $state/current)/activate/*-caddy.run"
+    )
+    with knocking(lab, "client", "vps1", rate=20, pause=0.3) as slow:
+        for _ in range(4):
+            shell(lab, "vps1", reload)
+    assert slow.sent > 40
+    assert slow.lost == ()
+
+
 def test_credentials_that_the_tunnel_refuses_are_taken_back(bench: Bench, lab: Lab):
     bench.deploy("vps2", "a")
     good = shell(lab, "vps2", "cat /etc/twinedge/tunnel.json").strip()

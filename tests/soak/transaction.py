@@ -223,14 +223,19 @@ class Knocks:
 
 
 @contextmanager
-def knocking(lab: Lab, source: str, edge: str, rate: float = RATE) -> Iterator[Knocks]:
-    """Requests from `source` through `edge`'s Caddy the whole time; none when it is no edge."""
+def knocking(
+    lab: Lab, source: str, edge: str, rate: float = RATE, pause: float = 0.0
+) -> Iterator[Knocks]:
+    """Requests from `source` through `edge`'s Caddy the whole time; none when it is no edge.
+
+    Each is sent `pause` seconds after its connection.
+    """
     counted = Knocks()
     address = lab.machines[edge].tailnet
     if edge not in ("vps1", "vps2") or address is None:
         yield counted
         return
-    command = ["python", "-m", "tests.lab.knock", address, HOSTNAME, str(rate)]
+    command = ["python", "-m", "tests.lab.knock", address, HOSTNAME, str(rate), str(pause)]
     process = lab.popen(source, command, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     process.stdout.readline()
