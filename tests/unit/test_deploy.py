@@ -2,10 +2,16 @@
 
 import json
 import stat
+import time
+from collections.abc import Callable
 
 import pytest
+from nornir.core.task import Result, Task
 
+from inventory.catalogue import Host
 from inventory.source import Source
+from tasks import release
+from tasks.release import Run
 from tests.runbook import Runbook
 from tests.site import Site
 from tests.unit.fakehosts import FakeHosts
@@ -133,6 +139,51 @@ def test_a_broken_hop_seen_from_outside_takes_every_host_back(
     assert "plex through vps2 answers 502" in done.err
     assert hosts["vps1"].path(CADDYFILE).read_text() == before
     assert "movies" not in hosts["vps2"].path(CADDYFILE).read_text()
+
+
+def test_the_edges_never_go_back_at_once_nor_by_themselves_at_the_same_time(
+    deploy: Runbook, monkeypatch: pytest.MonkeyPatch
+):
+    at_it: set[str] = set()
+    together: list[set[str]] = []
+    windows: dict[str, int] = {}
+
+    def revert(task: Task, host: Host, run: Run) -> Result:
+        windows[host.name] = run.window
+        at_it.add(host.name)
+        together.append(set(at_it))
+        time.sleep(0.1)
+        at_it.discard(host.name)
+        return undo(task, host, run)
+
+    undo = release.revert
+    monkeypatch.setattr(release, "revert", revert)
+    monkeypatch.setattr("runbooks.transaction.rollout.SETTLE", 0.1)
+    monkeypatch.setattr(
+        "runbooks.transaction.rollout.broken_hops",
+        lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
+    )
+    assert deploy("--apply", "--canary", "vps1", "--window", "60").status == 1
+    assert together and not any({"vps1", "vps2"} <= busy for busy in together)
+    assert windows == {"vps1": 60, "vps2": 70, "unraid": 70}
+
+
+def test_a_look_at_the_hosts_of_a_sync_is_one_round_trip_and_a_refused_deploy_makes_no_key(
+    deploy: Runbook, hosts: FakeHosts, site: Site, source: Callable[[Source], None]
+):
+    deploy("--apply")
+    site.change("services", "syncs.notes", {"hosts": ["vps1", "vps2"], "directory": "/srv/notes"})
+    for name in ("vps1", "vps2"):
+        hosts[name].stub("getent", f"echo root:x:0:0::{hosts[name].path('/root')}:/bin/sh\n")
+    before = hosts["vps1"].sessions
+    looked = deploy()
+    assert "vps1      would get a key for its syncs, and learn its peer's" in looked.out
+    assert hosts["vps1"].sessions == before + 1
+    source(Source(commit="b" * 40, dirty=False, pushed=True))
+    refused = deploy("--apply")
+    assert refused.status == 2 and "this checkout does not have" in refused.err
+    assert not hosts["vps1"].path("/etc/twinedge/sync/key").exists()
+    assert hosts["vps1"].sessions == before + 2
 
 
 def test_secret_files_are_never_readable_by_others_and_never_shown(
