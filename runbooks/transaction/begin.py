@@ -26,7 +26,8 @@ def add_flags(flags: ArgumentParser) -> None:
         type=_seconds,
         default=120,
         metavar="SECONDS",
-        help="a host that is not confirmed by then goes back by itself (default: 120)",
+        help="a host that is not confirmed by then goes back by itself, the second edge 10 s "
+        "later (default: 120)",
     )
     flags.add_argument(
         "--keep",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Catalogue, Host, Service
+from inventory.catalogue import Catalogue, Host
 from runbooks.cli import Session, out
 from tasks import probe, release
 from tasks.checks import caddy, dns, service
@@ -140,7 +140,7 @@ class Rollout:
         if lost:
             raise NotReverted(
                 f"{', '.join(lost)} could not be told to go back and will do so by itself within "
-                f"{self.run.window} s, unless it was confirmed already (status.py tells):\n"
+                f"{self.run.window + APART} s, unless it was confirmed already (status.py tells):\n"
                 f"{words(errors)}"
             )
 
@@ -171,19 +171,22 @@ def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
             lambda q: dns.check_record(q[0], q[1], catalogue.records[q[1]], vantage=here),
             [(resolver, name) for resolver in resolvers for name in catalogue.records],
         )
-        found = [
-            finding
+        wrong = [
+            (asked, finding)
             for (_, asked), finding in zip(routes, through, strict=True)
-            if finding.status is Status.FAILED and _is_up(catalogue, asked, here)
+            if finding.status is Status.FAILED
         ]
+        placements = [(asked, host) for asked, _ in wrong for host in asked.placements]
+        direct = pool.map(
+            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here), placements
+        )
+        healthy = {
+            asked.name
+            for (asked, _), finding in zip(placements, direct, strict=True)
+            if finding.status is Status.OK
+        }
+        found = [finding for asked, finding in wrong if asked.name in healthy]
         return [*found, *(finding for finding in names if finding.status is Status.FAILED)]
-
-
-def _is_up(catalogue: Catalogue, asked: Service, here: str) -> bool:
-    findings = (
-        service.check_placement(catalogue, asked, host, vantage=here) for host in asked.placements
-    )
-    return any(finding.status is Status.OK for finding in findings)
 
 
 def words(errors: Mapping[str, HostError], end: str = "") -> str:
