@@ -117,10 +117,11 @@ look_at() { # N SECRET PATH
     digest_of "$3"
     # shellcheck disable=SC2086  # base64 may be folded: its lines become words
     say "file $1 $digest $(stat -c "%a %U:%G %Y" "$3")" $content
-    grep -q " $digest .* $3\$" "$claims" || who_wrote "$1" "$3"
+    claim="^[0-9]* [0-7]* [^ ]* $digest .* $3\$" # its line in the manifest of whoever wrote it
+    grep -q "$claim" "$claims" || who_wrote "$1" "$3"
 }
 who_wrote() { # N PATH: a file that is not as this host's release claims
-    made_by=$(grep -l " $digest .* $2\$" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
+    made_by=$(grep -l "$claim" "$state"/releases/*/manifest 2>/dev/null | tail -n 1)
     [ -z "$made_by" ] || say "known $1 $(basename "$(dirname "$made_by")")"
     sed -n 's/^[[:space:]]*source *= *"\(.*\)",*$/\1/p' "$lsyncd_config" 2>/dev/null |
         while read -r tree; do case $2 in "$tree"*) say "synced $1" ;; esac; done
@@ -233,8 +234,7 @@ commit() {
     write_changes || { clear_beside; die "$why"; }
     arm || { disarm; clear_beside; rm -f "$state/pending"; die "cannot arm the revert timer"; }
     say "armed $window"
-    if rename_all && activate_changed; then
-        mv -f "$state/current.next" "$state/current"
+    if rename_all && activate_changed && name_release; then
         say "committed $id"
     else
         reason=$why # the revert activates, too, and has reasons of its own
@@ -298,6 +298,7 @@ rename_all() {
         else rm -f "$path" || return 1; fi
     done < "$release/changed"
 }
+name_release() { why="cannot replace $state/current"; mv -f "$state/current.next" "$state/current"; }
 # Every activation of a changed file once; those of one order beside each other.
 activate_changed() {
     orders=$(sed -n 's/^[0-9]* \([0-9]*\)-.*/\1/p' "$release/changed" | sort -un)

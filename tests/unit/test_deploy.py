@@ -402,6 +402,32 @@ def test_a_host_that_cannot_write_down_its_confirmation_goes_back_and_says_so(
     assert not hosts["vps1"].path(CADDYFILE).exists()
 
 
+def test_a_host_that_cannot_name_its_new_release_goes_back_to_the_old(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_text()
+    refuse = 'case "$*" in *current.next*) exit 1 ;; esac\nexec /bin/mv "$@"\n'
+    hosts["vps1"].stub("mv", refuse)
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "vps1: cannot replace" in done.err and "/current" in done.err
+    assert hosts["vps1"].path(CADDYFILE).read_text() == before
+
+
+def test_a_file_of_an_earlier_release_is_told_as_such(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_bytes()
+    first = hosts["vps1"].path("/var/lib/twinedge/current").read_text().strip()
+    site.change("services", "services.plex.hostname", "movies")
+    deploy("--apply")
+    hosts["vps1"].path(CADDYFILE).write_bytes(before)
+    assert f"is the file of release {first}" in " ".join(deploy().out.split())
+
+
 def test_releases_are_pruned_to_the_number_that_is_kept(
     deploy: Runbook, hosts: FakeHosts, site: Site
 ):
