@@ -34,6 +34,7 @@ choose() { # NAME
     settings "$1" || die "no sync '$1' on $here (syncs: $names)"
     name=$1
     dir=$home/$name
+    there=ssh://$login@$address:$port/$directory
     mkdir -p "$dir/unison" "$dir/backup" "$dir/conflicts" || die "cannot make $dir"
 }
 to_peer() { # WORD…
@@ -94,7 +95,7 @@ run() { # NAME
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
-    [ $status -ne 1 ] || settle
+    if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
     if [ $status -eq 0 ]; then note run ok; else note run "failed $(reason "$dir/said")"; cat "$dir/said"; fi
@@ -115,18 +116,18 @@ remember() {
 }
 # One run of unison; what only one side changed is carried over, whatever both changed stays.
 pass() { # CONFLICT-STAMP OPTION…
-    stamp=$1
+    aside=$1
     shift
     backups=$dir/backup
-    [ -z "$stamp" ] || backups=$dir/conflicts/$stamp
+    [ -z "$aside" ] || backups=$dir/conflicts/$aside
     say "$set_aside" | {
         while read -r pattern; do set -- "$@" -ignore "$pattern"; done
         HOME=$dir UNISON=$dir/unison UNISONBACKUPDIR=$backups UNISONLOCALHOSTNAME=$here \
-            unison "$directory" "ssh://$login@$address:$port/$directory" -batch -auto -dumbtty -ui text \
+            unison "$directory" "$there" -batch -auto -dumbtty -ui text \
             -times -perms -1 -owner -group -fastcheck false -confirmbigdel \
             -backup 'Name *' -backup 'Name .*' -backuploc central -maxbackups 50 \
             -logfile "$dir/transfers" -sshargs "$(ssh_options)" \
-            -servercmd "serve $name ${stamp:--}" "$@" </dev/null
+            -servercmd "serve $name ${aside:--}" "$@" </dev/null
     } > "$dir/said" 2>&1
     status=$?
 }
@@ -141,7 +142,7 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
     case $2 in
     newer) pass "$stamp" -prefer newer ;;
     "$here") pass "$stamp" -prefer "$directory" ;;
-    "$peer") pass "$stamp" -prefer "ssh://$login@$address:$port/$directory" ;;
+    "$peer") pass "$stamp" -prefer "$there" ;;
     *) die "no rule '$2' (rules: newer, $here, $peer)" ;;
     esac
     [ $status -ne 1 ] || pass "$stamp" -prefer "$directory"
@@ -150,46 +151,79 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
     [ $status -eq 0 ] || cat "$dir/said"
     exit $status
 }
-# What both sides have changed: the newer wins, an edit wins over a delete; where neither
-# is newer, the runner's. What loses goes to conflicts/, on the side where it lost.
+# What both sides have changed: the newer wins, an edit wins over a delete, a delete over a
+# change of mode or time; where neither is newer, the runner's. What loses goes to
+# conflicts/, on the side where it lost.
 settle() {
     stamp=$(date -u +%Y%m%dT%H%M%S)
-    for _ in 1 2 3 4; do # a folder within a folder shows only now
-        deleted_folders > "$dir/folders"
-        [ -s "$dir/folders" ] || break
-        while IFS= read -r which; do bring_back "${which%% *}" "${which#* }"; done < "$dir/folders"
+    : > "$dir/brought"
+    : > "$dir/deletes.before"
+    while
+        against_deletes > "$dir/deletes"
+        [ -s "$dir/deletes" ] && ! cmp -s "$dir/deletes" "$dir/deletes.before"
+    do # a folder within a folder shows only now
+        cp "$dir/deletes" "$dir/deletes.before"
+        while IFS=' ' read -r kind side path; do
+            [ "$kind" = props ] || bring_back "$side" "$path"
+        done < "$dir/deletes"
+        delete_too local "$directory"
+        delete_too peer "$there"
         pass ""
         [ $status -eq 1 ] || return 0
     done
     pass "$stamp" -prefer newer
-    how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
-    if [ $status -eq 1 ]; then
-        pass "$stamp" -prefer "$directory"
-        how="$how
-$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')"
-    fi
-    [ -z "$how" ] || say "$how" > "$dir/conflicts/$stamp.txt"
+    tell
+    if [ $status -eq 1 ]; then pass "$stamp" -prefer "$directory"; tell; fi
 }
-# A folder that one side has deleted while the other changed something in it is one conflict
-# to unison, and would come back whole. With the empty folder back in its place, each file
-# in it is judged by itself, and only what was changed comes back.
-deleted_folders() { # "local PATH" or "peer PATH" a line, newlines as \001; from unison's words:
-    # "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted"
+tell() { # how the conflicts of this pass have ended
+    how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
+    [ -z "$how" ] || say "$how" >> "$dir/conflicts/$stamp.txt"
+}
+# What one side has deleted while the other changed it, if it is a folder, or a file of which
+# only the mode or time was changed ("props"): "folder|props local|peer PATH" a line, by who
+# deleted it, a newline as \001 and a blank as \002. From unison's words:
+# "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted".
+against_deletes() {
     awk '
+        function report(side, change) {
+            gsub(" ", "\002", path)
+            if (change ~ /: (changed dir|dir props changed) /) print "folder", side, path
+            if (change ~ /: changed props /) print "props", side, path
+        }
         /^........ <-[?]-> ........   / { path = substr($0, 27); open = 1; next }
         open && /^local        : / { sub(/  $/, "", path); mine = $0; open = 0; theirs = 1; next }
         open { path = path "\001" $0; next }
         theirs {
             theirs = 0
-            if (mine ~ /: deleted$/ && / dir /) print "local " path
-            if (/: deleted$/ && mine ~ / dir /) print "peer " path
+            if (mine ~ /: deleted$/) report("local", $0)
+            else if (/: deleted$/) report("peer", mine)
         }' "$dir/said"
 }
+delete_too() { # local|peer ITS-ROOT: what that side has deleted and the other has not edited
+    deleter=$1 root=$2
+    set --
+    while IFS=' ' read -r kind side path; do
+        [ "$kind $side" != "props $deleter" ] || set -- "$@" -path "$(plain "$path")"
+    done < "$dir/deletes"
+    [ $# -gt 0 ] || return 0
+    pass "$stamp" -prefer "$root" -confirmbigdel=false "$@" # each path is "completely emptied"
+    tell
+}
+plain() { say "$1" | tr '\001\002' '\n '; }
+# A folder that one side has deleted while the other changed something in it is one conflict
+# to unison, and would come back whole. With the empty folder back in its place, each file
+# in it is judged by itself, and only what was changed comes back.
 bring_back() { # local|peer PATH
     case /$2/ in */../*) return ;; esac
-    path=$(say "$2" | tr '\001' '\n')
+    say "$2" >> "$dir/brought"
+    path=$(plain "$2")
     if [ "$1" = local ]; then ( umask 022; mkdir -p "$directory/$path" )
     else to_peer folder "$name" "$(printf %s "$path" | base64 | tr -d '\n')"; fi
+}
+clear_emptied() { # what was brought back and has stayed empty; lsyncd sees it go
+    sort -r "$dir/brought" | while IFS= read -r path; do
+        rmdir "$directory/$(plain "$path")" 2>/dev/null
+    done
 }
 # A memory that only one side still has cannot be trusted. Without one, unison joins both
 # sides and deletes nothing.
@@ -202,11 +236,11 @@ forget() { rm -rf "$dir/unison" && mkdir "$dir/unison"; }
 # "[BGN] Deleting x from //peer//a".
 record() {
     [ -s "$dir/transfers" ] || return 0
-    there=//$peer/$directory
+    logged=//$peer/$directory # as unison's log calls it
     if received -q "$directory"; then : > "$dir/due-here"; fi
-    if received -q "$there"; then : > "$dir/due-peer"; fi
+    if received -q "$logged"; then : > "$dir/due-peer"; fi
     count_here=$(received -c "$directory")
-    count_peer=$(received -c "$there")
+    count_peer=$(received -c "$logged")
     if [ -e "$dir/due-here" ] || [ -e "$dir/due-peer" ]; then
         say "$(date +%s) $(( ($(date +%s%N) - began) / 1000000 ))ms $count_here $count_peer" >> "$dir/history"
         rotate history

@@ -82,6 +82,30 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     assert "test-both" not in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
 
 
+def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: Lab):
+    shell(
+        synced,
+        "vps1",
+        f"cd {TREE} && mkdir 'test-fol der' test-emptied && "
+        "for f in test-mode test-emptied/x 'test-fol der/mode' 'test-fol der/edit'; do "
+        'echo first > "$f"; done',
+    )
+    until_alike(synced)
+    synced.fault("partition", "vps1")
+    shell(synced, "vps1", f"cd {TREE}; chmod 600 test-*; chmod 600 */mode */edit */x")
+    shell(synced, "vps1", f"cd {TREE}; echo edited > 'test-fol der/edit'")
+    shell(synced, "vps2", f"cd {TREE} && rm -r test-*")
+    synced.heal()
+    listing = f"cd {TREE} && find test-* | sort | tr '\\n' ,"
+    for host in ("vps1", "vps2"):
+        until(synced, host, f'[ "$({listing})" = "$1" ]', "test-fol der,test-fol der/edit,")
+        assert shell(synced, host, f"cat {TREE}/test-*/edit") == "edited\n"
+    told = runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
+    for lost in ("test-mode", "test-emptied/x", "test-fol der/mode"):
+        assert f"{lost!r} (6 bytes) is kept" in told
+        assert f"deleted    {lost}" in told
+
+
 def test_a_large_file_is_never_seen_half(synced: Lab):
     size = 50_000_000
     watch = (
