@@ -9,7 +9,8 @@
 #   $home/NAME/unison/       unison's memory of what both sides had
 #             /backup/       what was overwritten or deleted here, 30 days
 #             /conflicts/T/  what lost a conflict here, until the operator decides; T.txt says how
-#             /transfers     what the runs since the last clean one have done (unison's log)
+#             /transfers     what this run has done so far (unison's log)
+#             /cut           what runs that were cut off have done, until one is whole again
 #             /history       a line a transfer: TIME SECONDS HERE PEER
 #             /run           how the last run ended: TIME ok, or TIME failed WORDS
 #             /daemon        how the last event ended: TIME ok, or TIME failed COUNT SINCE WORDS
@@ -35,11 +36,13 @@ choose() { # NAME
     name=$1
     dir=$home/$name
     there=ssh://$login@$address:$port/$directory
+    logged=//$peer/$directory # as unison's log calls it
     mkdir -p "$dir/unison" "$dir/backup" "$dir/conflicts" || die "cannot make $dir"
 }
-to_peer() { # WORD…
+to_peer() { tell_peer "$@" </dev/null; } # WORD…
+tell_peer() { # WORD…, and what it reads
     # shellcheck disable=SC2046  # words of our own
-    ssh $(ssh_options) -p "$port" "$login@$address" "$@" </dev/null
+    ssh $(ssh_options) -p "$port" "$login@$address" "$@"
 }
 ssh_options() {
     keys=${table%/*}
@@ -90,11 +93,15 @@ run() { # NAME
     flock -w 60 9 || die "a run of $name has been at work for a minute"
     clear_after_dead # whoever left something held our lock
     began=$(date +%s%N)
+    status=3
+    record # what a run that was killed has done
+    if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
     remember
     pass ""
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
+    [ $status -ge 3 ] || rm -f "$dir/cut"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
@@ -105,6 +112,54 @@ run() { # NAME
 clear_after_dead() {
     rm -f "$dir"/unison/lk*
     find "$directory" -name '.unison.*.unison.tmp' -prune -exec rm -rf {} +
+}
+# What a run had carried when it was cut off stands on both sides and in no memory: a file that
+# was deleted since where it came from would be taken for a new one where it went. It is
+# deleted there, too, unless it was changed there since. (Not where its name has two lines.)
+after_cut() {
+    [ -s "$dir/cut" ] || return 0
+    : > "$dir/said"
+    time=$(($(stat -c %Y "$dir/cut") + 2)) # the far end may have ended a little later
+    unsaved " from $directory to $logged" | absent > "$dir/gone"
+    tell_peer untouched "$name" $time < "$dir/gone" > "$dir/left" 2>> "$dir/said" &&
+        delete_left "$directory" || return 1
+    unsaved " from $logged to $directory" > "$dir/left"
+    tell_peer absent "$name" < "$dir/left" > "$dir/gone" 2>> "$dir/said" || return 1
+    untouched $time < "$dir/gone" > "$dir/left"
+    delete_left "$there"
+}
+unsaved() { # " from ROOT to ROOT": what was being carried since a memory was saved
+    way=$1 awk '
+        /^Synchronization (in)?complete/ { many = 0 }
+        substr($0, length($0) - length(ENVIRON["way"]) + 1) == ENVIRON["way"] {
+            path = substr($0, 1, length($0) - length(ENVIRON["way"]))
+            if (sub(/^\[BGN\] (Copying|Updating file) /, "", path)) carried[many++] = path
+        }
+        END { for (n = 0; n < many; n++) print carried[n] }' "$dir/cut"
+}
+absent() { # which of the paths it reads are not here
+    while IFS= read -r path; do
+        case /$path/ in */../*) continue ;; esac
+        [ -e "$directory/$path" ] || [ -h "$directory/$path" ] || say "$path"
+    done
+}
+untouched() { # TIME: which of the paths it reads have not been changed after TIME here
+    touch -d "@$1" "$dir/then"
+    { cd "$directory" && find . -cnewer "$dir/then"; say /; cat; } | awk '
+        $0 == "/" { asked = 1; next }
+        asked { if (!($0 in touched)) print; next }
+        { path = substr($0, 3); do touched[path]; while (sub("/[^/]*$", "", path)) }'
+}
+delete_left() { # ROOT that has them no more
+    root=$1
+    while [ -s "$dir/left" ]; do
+        head -n 1000 "$dir/left" > "$dir/gone" # so many fit into one command
+        sed -i 1,1000d "$dir/left"
+        set --
+        while IFS= read -r path; do set -- "$@" -path "$path"; done < "$dir/gone"
+        pass "" -force "$root" -confirmbigdel=false "$@"
+        [ $status -lt 3 ] || return 1
+    done
 }
 # Unison refuses to empty a side whose other side is empty: a disk that is not mounted, a
 # folder that was wiped. A file of our own, made once, keeps that from being the deletion of
@@ -236,7 +291,6 @@ forget() { rm -rf "$dir/unison" && mkdir "$dir/unison"; }
 # "[BGN] Deleting x from //peer//a".
 record() {
     [ -s "$dir/transfers" ] || return 0
-    logged=//$peer/$directory # as unison's log calls it
     if received -q "$directory"; then : > "$dir/due-here"; fi
     if received -q "$logged"; then : > "$dir/due-peer"; fi
     count_here=$(received -c "$directory")
@@ -245,12 +299,17 @@ record() {
         say "$(date +%s) $(( ($(date +%s%N) - began) / 1000000 ))ms $count_here $count_peer" >> "$dir/history"
         rotate history
     fi
+    [ $status -lt 3 ] || keep_cut
     cat "$dir/transfers" >> "$dir/log"
     rotate log
     rm -f "$dir/transfers"
 }
 received() { # OPTION ROOT
     grep -a "$1" -e " to $2\$" -e "^\[BGN\] Deleting .* from $2\$" "$dir/transfers"
+}
+keep_cut() {
+    grep -a -q '^\[BGN\]' "$dir/transfers" || return 0
+    cat "$dir/transfers" >> "$dir/cut" && touch -r "$dir/transfers" "$dir/cut"
 }
 rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE
 react() {
@@ -283,6 +342,11 @@ gate() { # PEER WORDS: the forced command of the peer's key
     "run:$here") run "$name" ;;
     "received:$from") react_here ;;
     "forget:$from") stop_server; forget ;;
+    "absent:$from") absent ;;
+    "untouched:$from")
+        case ${3:-} in '' | *[!0-9]*) die "twinedge: no such time" ;; esac
+        untouched "$3"
+        ;;
     "folder:$from") stop_server; confined "" mkdir -p "$directory/$(say "${3:-}" | base64 -d)" ;;
     "serve:$from")
         case ${3:--} in *[!0-9T-]*) die "twinedge: no such stamp" ;; esac

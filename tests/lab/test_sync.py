@@ -91,19 +91,40 @@ def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: L
         'echo first > "$f"; done',
     )
     until_alike(synced)
-    synced.fault("partition", "vps1")
-    shell(synced, "vps1", f"cd {TREE}; chmod 600 test-*; chmod 600 */mode */edit */x")
-    shell(synced, "vps1", f"cd {TREE}; echo edited > 'test-fol der/edit'")
-    shell(synced, "vps2", f"cd {TREE} && rm -r test-*")
-    synced.heal()
+    change = "chmod 600 test-* */mode */edit */x; echo edited > 'test-fol der/edit'"
+    both = {"vps1": change, "vps2": "rm -r test-*"}
+    for host in both:
+        shell(synced, host, "systemctl stop lsyncd")
+    for host, script in both.items():
+        shell(synced, host, f"cd {TREE} && {script}")
+    for host in both:
+        shell(synced, host, "systemctl start lsyncd")
     listing = f"cd {TREE} && find test-* | sort | tr '\\n' ,"
     for host in ("vps1", "vps2"):
         until(synced, host, f'[ "$({listing})" = "$1" ]', "test-fol der,test-fol der/edit,")
         assert shell(synced, host, f"cat {TREE}/test-*/edit") == "edited\n"
-    told = runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
+    told = shell(synced, "vps1", "cd /var/lib/twinedge/sync/resolver/conflicts; find; cat *.txt")
     for lost in ("test-mode", "test-emptied/x", "test-fol der/mode"):
-        assert f"{lost!r} (6 bytes) is kept" in told
+        assert f"/{lost}\n" in told, "the loser is kept"
         assert f"deleted    {lost}" in told
+
+
+def test_what_is_deleted_after_a_run_was_cut_off_stays_deleted(synced: Lab):
+    shell(synced, "vps2", "systemctl stop lsyncd")
+    shell(
+        synced,
+        "vps1",
+        f"cd {TREE} && for n in $(seq 2000); do echo $n > test-$n; done; "
+        "until grep -qs '^.END' /var/lib/twinedge/sync/resolver/transfers; do :; done; "
+        "systemctl stop lsyncd; rm test-*",
+    )
+    edit = f"sleep 2.2; cd {TREE} && set -- test-* && echo edited > $1; echo $1"
+    edited = shell(synced, "vps2", edit).strip()
+    for host in ("vps1", "vps2"):
+        shell(synced, host, "systemctl start lsyncd")
+    for host in ("vps1", "vps2"):
+        until(synced, host, f'[ "$(cd {TREE} && echo test-*)" = {edited} ]')
+        assert shell(synced, host, f"cat {TREE}/{edited}") == "edited\n"
 
 
 def test_a_large_file_is_never_seen_half(synced: Lab):
