@@ -96,12 +96,13 @@ run() { # NAME
     status=3
     record # what a run that was killed has done
     if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
+    : > "$dir/began"
     remember
     pass ""
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
-    [ $status -ge 3 ] || rm -f "$dir/cut"
+    [ $status -ge 3 ] || rm -f "$dir/cut" "$dir/cut.began"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
@@ -113,42 +114,61 @@ clear_after_dead() {
     rm -f "$dir"/unison/lk*
     find "$directory" -name '.unison.*.unison.tmp' -prune -exec rm -rf {} +
 }
-# What a run had carried when it was cut off stands on both sides and in no memory: a file that
-# was deleted since where it came from would be taken for a new one where it went. It is
-# deleted there, too, unless it was changed there since. (Not where its name has two lines.)
+# What a run had carried when it was cut off stands on both sides and in no memory: where one
+# side has deleted it since, unison would take it for new on the other. It is deleted there,
+# too, unless it was changed there. (Not where a name has two lines.)
 after_cut() {
     [ -s "$dir/cut" ] || return 0
     : > "$dir/said"
-    time=$(($(stat -c %Y "$dir/cut") + 2)) # the far end may have ended a little later
-    unsaved " from $directory to $logged" | absent > "$dir/gone"
-    tell_peer untouched "$name" $time < "$dir/gone" > "$dir/left" 2>> "$dir/said" &&
-        delete_left "$directory" || return 1
-    unsaved " from $logged to $directory" > "$dir/left"
-    tell_peer absent "$name" < "$dir/left" > "$dir/gone" 2>> "$dir/said" || return 1
-    untouched $time < "$dir/gone" > "$dir/left"
-    delete_left "$there"
+    times="$(stat -c %.9Y "$dir/cut.began") $(($(stat -c %Y "$dir/cut") + 1))"
+    to_here=" from $logged to $directory" to_there=" from $directory to $logged"
+    # shellcheck disable=SC2086  # two times
+    unsaved "$to_here" "$to_there" | untouched $times > "$dir/left"
+    tell_peer absent "$name" < "$dir/left" > "$dir/gone" 2>> "$dir/said" &&
+        delete_left "$there" || return 1
+    unsaved "$to_there" "$to_here" > "$dir/left"
+    tell_peer untouched "$name" "$times" < "$dir/left" > "$dir/gone" 2>> "$dir/said" || return 1
+    absent < "$dir/gone" > "$dir/left"
+    delete_left "$directory"
 }
-unsaved() { # " from ROOT to ROOT": what was being carried since a memory was saved
-    way=$1 awk '
-        /^Synchronization (in)?complete/ { many = 0 }
-        substr($0, length($0) - length(ENVIRON["way"]) + 1) == ENVIRON["way"] {
-            path = substr($0, 1, length($0) - length(ENVIRON["way"]))
-            if (sub(/^\[BGN\] (Copying|Updating file) /, "", path)) carried[many++] = path
+unsaved() { # HERE THERE: what is here for sure or may be, and was carried since a memory was saved
+    begun=$1 ended=$2 awk '
+        function path_of(way) { # "" unless the line says so
+            path = substr($0, 1, length($0) - length(way))
+            return $0 == path way && sub(/^\[BGN\] (Copying|Updating file) /, "", path) ? path : ""
         }
-        END { for (n = 0; n < many; n++) print carried[n] }' "$dir/cut"
+        /^Synchronization (in)?complete/ { split("", here); split("", sent) }
+        path_of(ENVIRON["begun"]) != "" { here[path] }
+        path_of(ENVIRON["ended"]) != "" { sent[path] }
+        sub(/^\[END\] (Copying|Updating file) /, "") && $0 in sent { here[$0] }
+        END { for (path in here) print path }' "$dir/cut"
 }
 absent() { # which of the paths it reads are not here
+    [ -e "$directory/$MARK" ] || return 0 # or is the disk?
     while IFS= read -r path; do
         case /$path/ in */../*) continue ;; esac
         [ -e "$directory/$path" ] || [ -h "$directory/$path" ] || say "$path"
     done
 }
-untouched() { # TIME: which of the paths it reads have not been changed after TIME here
-    touch -d "@$1" "$dir/then"
-    { cd "$directory" && find . -cnewer "$dir/then"; say /; cat; } | awk '
+# Which of the paths it reads are here, and what is in them, but not what was written after
+# BEGAN or put in place after ENDED: unison keeps the time of what it carries.
+untouched() { # BEGAN ENDED
+    touch -d "@$1" "$dir/began.then"
+    touch -d "@$2" "$dir/ended.then"
+    cd "$directory" || exit 1
+    {
+        find . ! -type d \( -newer "$dir/began.then" -o -cnewer "$dir/ended.then" \)
+        say /
+        while IFS= read -r path; do
+            case /$path/ in */../*) continue ;; esac
+            if [ -d "./$path" ] && [ ! -h "./$path" ]; then find "./$path"
+            elif [ -e "./$path" ] || [ -h "./$path" ]; then say "./$path"; fi
+        done
+    } | awk '
         $0 == "/" { asked = 1; next }
-        asked { if (!($0 in touched)) print; next }
-        { path = substr($0, 3); do touched[path]; while (sub("/[^/]*$", "", path)) }'
+        { path = substr($0, 3) }
+        asked { if (!(path in touched)) print path; next }
+        { do touched[path]; while (sub("/[^/]*$", "", path)) }'
 }
 delete_left() { # ROOT that has them no more
     root=$1
@@ -309,6 +329,7 @@ received() { # OPTION ROOT
 }
 keep_cut() {
     grep -a -q '^\[BGN\]' "$dir/transfers" || return 0
+    [ -e "$dir/cut.began" ] || cp -p "$dir/began" "$dir/cut.began" || return 0
     cat "$dir/transfers" >> "$dir/cut" && touch -r "$dir/transfers" "$dir/cut"
 }
 rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE
@@ -344,8 +365,8 @@ gate() { # PEER WORDS: the forced command of the peer's key
     "forget:$from") stop_server; forget ;;
     "absent:$from") absent ;;
     "untouched:$from")
-        case ${3:-} in '' | *[!0-9]*) die "twinedge: no such time" ;; esac
-        untouched "$3"
+        case ${3:-}:${4:-} in :* | *: | *[!0-9.:]*) die "twinedge: no such times" ;; esac
+        untouched "$3" "$4"
         ;;
     "folder:$from") stop_server; confined "" mkdir -p "$directory/$(say "${3:-}" | base64 -d)" ;;
     "serve:$from")

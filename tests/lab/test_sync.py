@@ -111,14 +111,16 @@ def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: L
 
 def test_what_is_deleted_after_a_run_was_cut_off_stays_deleted(synced: Lab):
     shell(synced, "vps2", "systemctl stop lsyncd")
-    shell(
+    arrived = shell(
         synced,
         "vps1",
         f"cd {TREE} && for n in $(seq 2000); do echo $n > test-$n; done; "
-        "until grep -qs '^.END' /var/lib/twinedge/sync/resolver/transfers; do :; done; "
-        "systemctl stop lsyncd; rm test-*",
-    )
-    edit = f"sleep 2.2; cd {TREE} && set -- test-* && echo edited > $1; echo $1"
+        "log=/var/lib/twinedge/sync/resolver/transfers; "
+        "until grep -qs '^.END' $log; do :; done; systemctl stop lsyncd; "
+        "arrived=$(sed -n 's/^.END. Copying //p' $log | head -n 1); echo $arrived; "
+        "find . -name 'test-*' ! -name $arrived -delete",
+    ).strip()
+    edit = f"sleep 1.2; cd {TREE} && rm {arrived}; set -- test-* && echo edited > $1; echo $1"
     edited = shell(synced, "vps2", edit).strip()
     for host in ("vps1", "vps2"):
         shell(synced, host, "systemctl start lsyncd")
