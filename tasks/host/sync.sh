@@ -9,7 +9,8 @@
 #   $home/NAME/unison/       unison's memory of what both sides had
 #             /backup/       what was overwritten or deleted here, 30 days
 #             /conflicts/T/  what lost a conflict here, until the operator decides; T.txt says how
-#             /transfers     what the runs since the last clean one have done (unison's log)
+#             /transfers     what this run has done so far (unison's log)
+#             /cut           what runs that were cut off have done, until one is whole again
 #             /history       a line a transfer: TIME SECONDS HERE PEER
 #             /run           how the last run ended: TIME ok, or TIME failed WORDS
 #             /daemon        how the last event ended: TIME ok, or TIME failed COUNT SINCE WORDS
@@ -34,11 +35,14 @@ choose() { # NAME
     settings "$1" || die "no sync '$1' on $here (syncs: $names)"
     name=$1
     dir=$home/$name
+    there=ssh://$login@$address:$port/$directory
+    logged=//$peer/$directory # as unison's log calls it
     mkdir -p "$dir/unison" "$dir/backup" "$dir/conflicts" || die "cannot make $dir"
 }
-to_peer() { # WORD…
+to_peer() { tell_peer "$@" </dev/null; } # WORD…
+tell_peer() { # WORD…, and what it reads
     # shellcheck disable=SC2046  # words of our own
-    ssh $(ssh_options) -p "$port" "$login@$address" "$@" </dev/null
+    ssh $(ssh_options) -p "$port" "$login@$address" "$@"
 }
 ssh_options() {
     keys=${table%/*}
@@ -89,12 +93,17 @@ run() { # NAME
     flock -w 60 9 || die "a run of $name has been at work for a minute"
     clear_after_dead # whoever left something held our lock
     began=$(date +%s%N)
+    status=3
+    record # what a run that was killed has done
+    if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
+    : > "$dir/began"
     remember
     pass ""
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
-    [ $status -ne 1 ] || settle
+    [ $status -ge 3 ] || rm -f "$dir/cut" "$dir/cut.began"
+    if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
     if [ $status -eq 0 ]; then note run ok; else note run "failed $(reason "$dir/said")"; cat "$dir/said"; fi
@@ -104,6 +113,73 @@ run() { # NAME
 clear_after_dead() {
     rm -f "$dir"/unison/lk*
     find "$directory" -name '.unison.*.unison.tmp' -prune -exec rm -rf {} +
+}
+# What a run had carried when it was cut off stands on both sides and in no memory: where one
+# side has deleted it since, unison would take it for new on the other. It is deleted there,
+# too, unless it was changed there. (Not where a name has two lines.)
+after_cut() {
+    [ -s "$dir/cut" ] || return 0
+    : > "$dir/said"
+    times="$(stat -c %.9Y "$dir/cut.began") $(($(stat -c %Y "$dir/cut") + 1))"
+    to_here=" from $logged to $directory" to_there=" from $directory to $logged"
+    # shellcheck disable=SC2086  # two times
+    unsaved "$to_here" "$to_there" | untouched $times > "$dir/left"
+    tell_peer absent "$name" < "$dir/left" > "$dir/gone" 2>> "$dir/said" &&
+        delete_left "$there" || return 1
+    unsaved "$to_there" "$to_here" > "$dir/left"
+    tell_peer untouched "$name" "$times" < "$dir/left" > "$dir/gone" 2>> "$dir/said" || return 1
+    absent < "$dir/gone" > "$dir/left"
+    delete_left "$directory"
+}
+unsaved() { # HERE THERE: what is here for sure or may be, and was carried since a memory was saved
+    begun=$1 ended=$2 awk '
+        function path_of(way) { # "" unless the line says so
+            path = substr($0, 1, length($0) - length(way))
+            return $0 == path way && sub(/^\[BGN\] (Copying|Updating file) /, "", path) ? path : ""
+        }
+        /^Synchronization (in)?complete/ { split("", here); split("", sent) }
+        path_of(ENVIRON["begun"]) != "" { here[path] }
+        path_of(ENVIRON["ended"]) != "" { sent[path] }
+        sub(/^\[END\] (Copying|Updating file) /, "") && $0 in sent { here[$0] }
+        END { for (path in here) print path }' "$dir/cut"
+}
+absent() { # which of the paths it reads are not here
+    [ -e "$directory/$MARK" ] || return 0 # or is the disk?
+    while IFS= read -r path; do
+        case /$path/ in */../*) continue ;; esac
+        [ -e "$directory/$path" ] || [ -h "$directory/$path" ] || say "$path"
+    done
+}
+# Which of the paths it reads are here, and what is in them, but not what was written after
+# BEGAN or put in place after ENDED: unison keeps the time of what it carries.
+untouched() { # BEGAN ENDED
+    touch -d "@$1" "$dir/began.then"
+    touch -d "@$2" "$dir/ended.then"
+    cd "$directory" || exit 1
+    {
+        find . ! -type d \( -newer "$dir/began.then" -o -cnewer "$dir/ended.then" \)
+        say /
+        while IFS= read -r path; do
+            case /$path/ in */../*) continue ;; esac
+            if [ -d "./$path" ] && [ ! -h "./$path" ]; then find "./$path"
+            elif [ -e "./$path" ] || [ -h "./$path" ]; then say "./$path"; fi
+        done
+    } | awk '
+        $0 == "/" { asked = 1; next }
+        { path = substr($0, 3) }
+        asked { if (!(path in touched)) print path; next }
+        { do touched[path]; while (sub("/[^/]*$", "", path)) }'
+}
+delete_left() { # ROOT that has them no more
+    root=$1
+    while [ -s "$dir/left" ]; do
+        head -n 1000 "$dir/left" > "$dir/gone" # so many fit into one command
+        sed -i 1,1000d "$dir/left"
+        set --
+        while IFS= read -r path; do set -- "$@" -path "$path"; done < "$dir/gone"
+        pass "" -force "$root" -confirmbigdel=false "$@"
+        [ $status -lt 3 ] || return 1
+    done
 }
 # Unison refuses to empty a side whose other side is empty: a disk that is not mounted, a
 # folder that was wiped. A file of our own, made once, keeps that from being the deletion of
@@ -115,18 +191,18 @@ remember() {
 }
 # One run of unison; what only one side changed is carried over, whatever both changed stays.
 pass() { # CONFLICT-STAMP OPTION…
-    stamp=$1
+    aside=$1
     shift
     backups=$dir/backup
-    [ -z "$stamp" ] || backups=$dir/conflicts/$stamp
+    [ -z "$aside" ] || backups=$dir/conflicts/$aside
     say "$set_aside" | {
         while read -r pattern; do set -- "$@" -ignore "$pattern"; done
         HOME=$dir UNISON=$dir/unison UNISONBACKUPDIR=$backups UNISONLOCALHOSTNAME=$here \
-            unison "$directory" "ssh://$login@$address:$port/$directory" -batch -auto -dumbtty -ui text \
+            unison "$directory" "$there" -batch -auto -dumbtty -ui text \
             -times -perms -1 -owner -group -fastcheck false -confirmbigdel \
             -backup 'Name *' -backup 'Name .*' -backuploc central -maxbackups 50 \
             -logfile "$dir/transfers" -sshargs "$(ssh_options)" \
-            -servercmd "serve $name ${stamp:--}" "$@" </dev/null
+            -servercmd "serve $name ${aside:--}" "$@" </dev/null
     } > "$dir/said" 2>&1
     status=$?
 }
@@ -141,7 +217,7 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
     case $2 in
     newer) pass "$stamp" -prefer newer ;;
     "$here") pass "$stamp" -prefer "$directory" ;;
-    "$peer") pass "$stamp" -prefer "ssh://$login@$address:$port/$directory" ;;
+    "$peer") pass "$stamp" -prefer "$there" ;;
     *) die "no rule '$2' (rules: newer, $here, $peer)" ;;
     esac
     [ $status -ne 1 ] || pass "$stamp" -prefer "$directory"
@@ -150,46 +226,79 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
     [ $status -eq 0 ] || cat "$dir/said"
     exit $status
 }
-# What both sides have changed: the newer wins, an edit wins over a delete; where neither
-# is newer, the runner's. What loses goes to conflicts/, on the side where it lost.
+# What both sides have changed: the newer wins, an edit wins over a delete, a delete over a
+# change of mode or time; where neither is newer, the runner's. What loses goes to
+# conflicts/, on the side where it lost.
 settle() {
     stamp=$(date -u +%Y%m%dT%H%M%S)
-    for _ in 1 2 3 4; do # a folder within a folder shows only now
-        deleted_folders > "$dir/folders"
-        [ -s "$dir/folders" ] || break
-        while IFS= read -r which; do bring_back "${which%% *}" "${which#* }"; done < "$dir/folders"
+    : > "$dir/brought"
+    : > "$dir/deletes.before"
+    while
+        against_deletes > "$dir/deletes"
+        [ -s "$dir/deletes" ] && ! cmp -s "$dir/deletes" "$dir/deletes.before"
+    do # a folder within a folder shows only now
+        cp "$dir/deletes" "$dir/deletes.before"
+        while IFS=' ' read -r kind side path; do
+            [ "$kind" = props ] || bring_back "$side" "$path"
+        done < "$dir/deletes"
+        delete_too local "$directory"
+        delete_too peer "$there"
         pass ""
         [ $status -eq 1 ] || return 0
     done
     pass "$stamp" -prefer newer
-    how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
-    if [ $status -eq 1 ]; then
-        pass "$stamp" -prefer "$directory"
-        how="$how
-$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')"
-    fi
-    [ -z "$how" ] || say "$how" > "$dir/conflicts/$stamp.txt"
+    tell
+    if [ $status -eq 1 ]; then pass "$stamp" -prefer "$directory"; tell; fi
 }
-# A folder that one side has deleted while the other changed something in it is one conflict
-# to unison, and would come back whole. With the empty folder back in its place, each file
-# in it is judged by itself, and only what was changed comes back.
-deleted_folders() { # "local PATH" or "peer PATH" a line, newlines as \001; from unison's words:
-    # "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted"
+tell() { # how the conflicts of this pass have ended
+    how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
+    [ -z "$how" ] || say "$how" >> "$dir/conflicts/$stamp.txt"
+}
+# What one side has deleted while the other changed it, if it is a folder, or a file of which
+# only the mode or time was changed ("props"): "folder|props local|peer PATH" a line, by who
+# deleted it, a newline as \001 and a blank as \002. From unison's words:
+# "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted".
+against_deletes() {
     awk '
+        function report(side, change) {
+            gsub(" ", "\002", path)
+            if (change ~ /: (changed dir|dir props changed) /) print "folder", side, path
+            if (change ~ /: changed props /) print "props", side, path
+        }
         /^........ <-[?]-> ........   / { path = substr($0, 27); open = 1; next }
         open && /^local        : / { sub(/  $/, "", path); mine = $0; open = 0; theirs = 1; next }
         open { path = path "\001" $0; next }
         theirs {
             theirs = 0
-            if (mine ~ /: deleted$/ && / dir /) print "local " path
-            if (/: deleted$/ && mine ~ / dir /) print "peer " path
+            if (mine ~ /: deleted$/) report("local", $0)
+            else if (/: deleted$/) report("peer", mine)
         }' "$dir/said"
 }
+delete_too() { # local|peer ITS-ROOT: what that side has deleted and the other has not edited
+    deleter=$1 root=$2
+    set --
+    while IFS=' ' read -r kind side path; do
+        [ "$kind $side" != "props $deleter" ] || set -- "$@" -path "$(plain "$path")"
+    done < "$dir/deletes"
+    [ $# -gt 0 ] || return 0
+    pass "$stamp" -prefer "$root" -confirmbigdel=false "$@" # each path is "completely emptied"
+    tell
+}
+plain() { say "$1" | tr '\001\002' '\n '; }
+# A folder that one side has deleted while the other changed something in it is one conflict
+# to unison, and would come back whole. With the empty folder back in its place, each file
+# in it is judged by itself, and only what was changed comes back.
 bring_back() { # local|peer PATH
     case /$2/ in */../*) return ;; esac
-    path=$(say "$2" | tr '\001' '\n')
+    say "$2" >> "$dir/brought"
+    path=$(plain "$2")
     if [ "$1" = local ]; then ( umask 022; mkdir -p "$directory/$path" )
     else to_peer folder "$name" "$(printf %s "$path" | base64 | tr -d '\n')"; fi
+}
+clear_emptied() { # what was brought back and has stayed empty; lsyncd sees it go
+    sort -r "$dir/brought" | while IFS= read -r path; do
+        rmdir "$directory/$(plain "$path")" 2>/dev/null
+    done
 }
 # A memory that only one side still has cannot be trusted. Without one, unison joins both
 # sides and deletes nothing.
@@ -202,21 +311,26 @@ forget() { rm -rf "$dir/unison" && mkdir "$dir/unison"; }
 # "[BGN] Deleting x from //peer//a".
 record() {
     [ -s "$dir/transfers" ] || return 0
-    there=//$peer/$directory
     if received -q "$directory"; then : > "$dir/due-here"; fi
-    if received -q "$there"; then : > "$dir/due-peer"; fi
+    if received -q "$logged"; then : > "$dir/due-peer"; fi
     count_here=$(received -c "$directory")
-    count_peer=$(received -c "$there")
+    count_peer=$(received -c "$logged")
     if [ -e "$dir/due-here" ] || [ -e "$dir/due-peer" ]; then
         say "$(date +%s) $(( ($(date +%s%N) - began) / 1000000 ))ms $count_here $count_peer" >> "$dir/history"
         rotate history
     fi
+    [ $status -lt 3 ] || keep_cut
     cat "$dir/transfers" >> "$dir/log"
     rotate log
     rm -f "$dir/transfers"
 }
 received() { # OPTION ROOT
     grep -a "$1" -e " to $2\$" -e "^\[BGN\] Deleting .* from $2\$" "$dir/transfers"
+}
+keep_cut() {
+    grep -a -q '^\[BGN\]' "$dir/transfers" || return 0
+    [ -e "$dir/cut.began" ] || cp -p "$dir/began" "$dir/cut.began" || return 0
+    cat "$dir/transfers" >> "$dir/cut" && touch -r "$dir/transfers" "$dir/cut"
 }
 rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE
 react() {
@@ -249,6 +363,11 @@ gate() { # PEER WORDS: the forced command of the peer's key
     "run:$here") run "$name" ;;
     "received:$from") react_here ;;
     "forget:$from") stop_server; forget ;;
+    "absent:$from") absent ;;
+    "untouched:$from")
+        case ${3:-}:${4:-} in :* | *: | *[!0-9.:]*) die "twinedge: no such times" ;; esac
+        untouched "$3" "$4"
+        ;;
     "folder:$from") stop_server; confined "" mkdir -p "$directory/$(say "${3:-}" | base64 -d)" ;;
     "serve:$from")
         case ${3:--} in *[!0-9T-]*) die "twinedge: no such stamp" ;; esac

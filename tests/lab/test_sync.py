@@ -82,6 +82,53 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     assert "test-both" not in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
 
 
+def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: Lab):
+    shell(
+        synced,
+        "vps1",
+        f"cd {TREE} && mkdir 'test-fol der' test-emptied && "
+        "for f in test-mode test-emptied/x 'test-fol der/mode' 'test-fol der/edit'; do "
+        'echo first > "$f"; done',
+    )
+    until_alike(synced)
+    change = "chmod 600 test-* */mode */edit */x; echo edited > 'test-fol der/edit'"
+    both = {"vps1": change, "vps2": "rm -r test-*"}
+    for host in both:
+        shell(synced, host, "systemctl stop lsyncd")
+    for host, script in both.items():
+        shell(synced, host, f"cd {TREE} && {script}")
+    for host in both:
+        shell(synced, host, "systemctl start lsyncd")
+    listing = f"cd {TREE} && find test-* | sort | tr '\\n' ,"
+    for host in ("vps1", "vps2"):
+        until(synced, host, f'[ "$({listing})" = "$1" ]', "test-fol der,test-fol der/edit,")
+        assert shell(synced, host, f"cat {TREE}/test-*/edit") == "edited\n"
+    told = shell(synced, "vps1", "cd /var/lib/twinedge/sync/resolver/conflicts; find; cat *.txt")
+    for lost in ("test-mode", "test-emptied/x", "test-fol der/mode"):
+        assert f"/{lost}\n" in told, "the loser is kept"
+        assert f"deleted    {lost}" in told
+
+
+def test_what_is_deleted_after_a_run_was_cut_off_stays_deleted(synced: Lab):
+    shell(synced, "vps2", "systemctl stop lsyncd")
+    arrived = shell(
+        synced,
+        "vps1",
+        f"cd {TREE} && for n in $(seq 2000); do echo $n > test-$n; done; "
+        "log=/var/lib/twinedge/sync/resolver/transfers; "
+        "until grep -qs '^.END' $log; do :; done; systemctl stop lsyncd; "
+        "arrived=$(sed -n 's/^.END. Copying //p' $log | head -n 1); echo $arrived; "
+        "find . -name 'test-*' ! -name $arrived -delete",
+    ).strip()
+    edit = f"sleep 1.2; cd {TREE} && rm {arrived}; set -- test-* && echo edited > $1; echo $1"
+    edited = shell(synced, "vps2", edit).strip()
+    for host in ("vps1", "vps2"):
+        shell(synced, host, "systemctl start lsyncd")
+    for host in ("vps1", "vps2"):
+        until(synced, host, f'[ "$(cd {TREE} && echo test-*)" = {edited} ]')
+        assert shell(synced, host, f"cat {TREE}/{edited}") == "edited\n"
+
+
 def test_a_large_file_is_never_seen_half(synced: Lab):
     size = 50_000_000
     watch = (

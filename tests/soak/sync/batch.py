@@ -74,7 +74,7 @@ class SyncBench:
         ]
         for phase, blow in enumerate(faults):
             self._play(trees, phase, blow)
-        settled = self._settle()
+        settled, unsettled = self._settle()
         before = candidate.transfers(self.lab)
         time.sleep(QUIET)
         late = candidate.transfers(self.lab) - before
@@ -90,6 +90,7 @@ class SyncBench:
                 self._record(ends, root(n)).operations for n in range(len(histories))
             ),
             "settled": round(settled, 1),
+            "unsettled": unsettled,
             "joined": int(shell(self.lab, "vps1", JOINED)),
             "seconds": round(time.monotonic() - began, 1),
             "wrong": [f"{label}: {text}" for label, texts in wrong.items() for text in texts],
@@ -155,28 +156,29 @@ class SyncBench:
         elif blow.kind == "power-cut":
             self.lab.power_on(blow.side)
 
-    def _settle(self) -> float:
-        """Seconds until both sides are alike and stay so; gives up after a while."""
+    def _settle(self) -> tuple[float, list[str]]:
+        """Seconds until both sides are alike and stay so, or what is not when patience ends."""
         began = time.monotonic()
         alike_since: float | None = None
         last = ""
         while time.monotonic() - began < PATIENCE:
-            one, other = (self._digests(side) for side in SIDES)
+            one, other = (self._listing(side) for side in SIDES)
             now = time.monotonic()
             if one != other or one != last:
                 alike_since = now if one == other else None
-            last = one
+            before, last = last, one
             if alike_since is not None and now - alike_since > STABLE:
-                return alike_since - began
+                return alike_since - began, []
             time.sleep(1.0)
-        return PATIENCE
+        unlike = set(one.splitlines()) ^ set((other if one != other else before).splitlines())
+        return PATIENCE, sorted(unlike)[:6]
 
-    def _digests(self, side: str) -> str:
+    def _listing(self, side: str) -> str:
         return shell(
             self.lab,
             side,
-            "cd /srv/soak && find . -printf '%p %m %y\\n' | sort | sha256sum; "
-            "find . -type f -exec sha256sum {} + | sort | sha256sum",
+            "cd /srv/soak && find . -printf '%p %m %y\\n' | sort; "
+            "find . -type f -exec sha256sum {} + | sort",
         )
 
     def _look(self, side: str, candidate: Candidate) -> Answer:
