@@ -1,5 +1,6 @@
 """Two-way sync on two real hosts: what arrives, what stays deleted, what is kept."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from lab.api import Lab
 from tests.lab.conftest import runbook, shell
 
 TREE = "/etc/unbound/local.d"
+STATE = "/var/lib/twinedge/sync/resolver"
 DIGEST = f"cd {TREE} && find . -type f -exec sha256sum {{}} + | sort -k 2 | sha256sum"
 PATIENCE = 40.0  # seconds; a change takes one or two
 
@@ -36,7 +38,7 @@ def synced(lab: Lab) -> Iterator[Lab]:
     lab.heal()
     until(lab, "vps1", "systemctl is-active lsyncd")
     for host in ("vps1", "vps2"):
-        shell(lab, host, f"rm -rf {TREE}/test-*")
+        shell(lab, host, f"rm -rf {TREE}/test-* {STATE}/conflicts/*")
     until_alike(lab)
 
 
@@ -72,14 +74,17 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     synced.heal()
     for host in ("vps1", "vps2"):
         until(synced, host, f"grep -qx newer {TREE}/test-both")
-    kept = "grep -rqx older /var/lib/twinedge/sync/resolver/conflicts"
-    assert synced.run("vps1", ["sh", "-c", kept]).returncode == 0
-    told = runbook(synced, "sync", "conflicts", "--sync", "resolver")
-    line = next(line for line in told.stdout.splitlines() if "test-both" in line)
-    stamp = line.split()[1]
-    chosen = ("--sync", "resolver", "--id", stamp, "--choose", "current")
+    told = json.loads(runbook(synced, "sync", "conflicts", "--sync", "resolver", "--json").stdout)
+    (conflict,) = told[0]["conflicts"]
+    assert conflict["kept"] == [{"host": "vps1", "path": "test-both", "bytes": 6}]
+    assert conflict["story"] == ["'test-both': changed on vps1, changed on vps2: vps2 won"]
+    chosen = ("--sync", "resolver", "--id", conflict["id"], "--choose", "kept")
     assert runbook(synced, "sync", "conflicts", *chosen).returncode == 0
-    assert "test-both" not in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
+    for host in ("vps1", "vps2"):
+        until(synced, host, f"grep -qx older {TREE}/test-both")
+    replaced = shell(synced, "vps1", f"cat {STATE}/settled/{conflict['id']}.replaced/test-both")
+    assert replaced == "newer\n"
+    assert "no conflict" in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
 
 
 def test_a_large_file_is_never_seen_half(synced: Lab):
