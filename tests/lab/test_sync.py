@@ -87,6 +87,51 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     assert "no conflict" in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
 
 
+# What each side did while nobody watched: of a file of this name, so many minutes ago.
+AN_HOUR = {
+    "vps1": {f"test-{n}": 5 * n for n in range(1, 12)} | {"test-new": 20, "test-only vps1": 50},
+    "vps2": {f"test-{n}": 62 - 5 * n for n in range(1, 12)}
+    | {"test-new": 40, "test-only vps2": 45, "test-deleted by vps1": 55},
+}
+
+
+def test_a_side_that_was_down_for_an_hour_catches_up_and_undoes_no_newer_work(synced: Lab):
+    known = [f"test-{n}" for n in range(1, 12)]
+    known += ["test-only vps1", "test-only vps2", "test-deleted by vps1", "test-gone"]
+    before = "; ".join(f"echo before > '{name}'; touch -d '-70 min' '{name}'" for name in known)
+    shell(synced, "vps1", f"cd {TREE}; {before}")
+    until(synced, "vps2", f"test -e {TREE}/test-gone")
+    until_alike(synced)
+    for host in AN_HOUR:
+        shell(synced, host, "systemctl stop lsyncd")
+    shell(synced, "vps1", f"flock -w 10 {STATE}/lock true")  # a run that was under way
+    for host, edits in AN_HOUR.items():
+        ends = "rm 'test-deleted by vps1' test-gone;" if host == "vps1" else ""
+        script = "; ".join(
+            f"echo of {host} > '{name}'; touch -d '-{minutes} min' '{name}'"
+            for name, minutes in edits.items()
+        )
+        shell(synced, host, f"cd {TREE}; {ends} {script}")
+    for host in AN_HOUR:
+        shell(synced, host, "systemctl start lsyncd")
+    until_alike(synced)
+    names = AN_HOUR["vps1"] | AN_HOUR["vps2"]
+    newest = {n: min(AN_HOUR, key=lambda host: AN_HOUR[host].get(n, 99)) for n in names}
+    stand = shell(synced, "vps2", f"cd {TREE}; grep . test-*").splitlines()
+    assert dict(line.split(":of ") for line in stand) == newest
+    losers = shell(synced, "vps1", f"find {STATE}/conflicts -name 'test-*' | wc -l")
+    losers_there = shell(synced, "vps2", f"find {STATE}/conflicts -name 'test-*' | wc -l")
+    assert int(losers) + int(losers_there) == 12, "each loser is kept where it lost"
+
+
+def test_a_limit_of_watches_that_cannot_be_raised_is_told_and_stops_nothing(synced: Lab):
+    limit = "/proc/sys/fs/inotify/max_user_watches"
+    low = f"echo 8 > /run/low; unshare -m sh -c 'mount --bind -o ro /run/low {limit}; exec \"$@\"'"
+    tried = synced.run("vps1", ["sh", "-c", f"{low} sh /usr/local/lib/twinedge/sync prepare"])
+    assert tried.returncode == 0
+    assert f"inotify watches and {limit} says 8: raise it" in tried.stderr
+
+
 def test_a_large_file_is_never_seen_half(synced: Lab):
     size = 50_000_000
     watch = (
