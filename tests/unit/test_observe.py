@@ -106,5 +106,6 @@ def test_the_last_transfers_are_known_when_the_history_has_just_been_set_aside(
     assert look(site, shell, asked).reply("records").text == (
         "to-here 1790000060 80ms 1 0\nto-peer 1790000000 120ms 0 2"
     )
-    (tmp_path / "history").write_text("1790000090 70ms 3 0\n")
+    joined = "1790000091 the memory of resolver was not whole: joined anew\n"
+    (tmp_path / "history").write_text(f"1790000090 70ms 3 0\n{joined}")
     assert "to-here 1790000090 70ms 3 0" in look(site, shell, asked).reply("records").text

@@ -85,7 +85,8 @@ def test_with_json_standard_output_is_json_alone_and_the_words_go_to_the_other(
 
 
 def test_the_json_of_a_conflict_holds_what_its_words_do(sync: Runbook):
-    ((conflict,),) = (one["conflicts"] for one in json.loads(sync("conflicts", "--json").out))
+    (answer,) = json.loads(sync("conflicts", "--json").out)
+    (conflict,) = answer["conflicts"]
     assert conflict == {
         "id": STAMP,
         "story": [
