@@ -56,14 +56,6 @@ def test_a_file_its_change_and_its_end_travel_each_way(synced: Lab, here: str, t
     assert synced.run(here, ["test", "-e", name]).returncode == 1, "the delete came back"
 
 
-def test_a_delete_made_while_nobody_watched_is_carried_over(synced: Lab):
-    shell(synced, "vps1", f"echo x > {TREE}/test-gone")
-    until(synced, "vps2", f"test -e {TREE}/test-gone")
-    shell(synced, "vps1", f"systemctl stop lsyncd; rm {TREE}/test-gone; systemctl start lsyncd")
-    until(synced, "vps2", f"! test -e {TREE}/test-gone")
-    assert synced.run("vps1", ["test", "-e", f"{TREE}/test-gone"]).returncode == 1
-
-
 def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     shell(synced, "vps1", f"echo first > {TREE}/test-both")
     until(synced, "vps2", f"test -e {TREE}/test-both")
@@ -118,10 +110,24 @@ def test_a_side_that_was_down_for_an_hour_catches_up_and_undoes_no_newer_work(sy
     names = AN_HOUR["vps1"] | AN_HOUR["vps2"]
     newest = {n: min(AN_HOUR, key=lambda host: AN_HOUR[host].get(n, 99)) for n in names}
     stand = shell(synced, "vps2", f"cd {TREE}; grep . test-*").splitlines()
-    assert dict(line.split(":of ") for line in stand) == newest
+    assert dict(line.split(":of ") for line in stand) == newest, "and the delete was carried over"
     losers = shell(synced, "vps1", f"find {STATE}/conflicts -name 'test-*' | wc -l")
     losers_there = shell(synced, "vps2", f"find {STATE}/conflicts -name 'test-*' | wc -l")
     assert int(losers) + int(losers_there) == 12, "each loser is kept where it lost"
+
+
+def test_a_tree_that_is_suddenly_empty_empties_nobody_and_a_repair_fills_it(synced: Lab):
+    shell(synced, "vps1", f"echo x > {TREE}/test-precious")
+    until(synced, "vps2", f"test -e {TREE}/test-precious")
+    shell(synced, "vps2", f"cd {TREE} && find . -mindepth 1 -delete")
+    until(synced, "vps2", f"grep -q failed {STATE}/daemon")
+    assert synced.run("vps1", ["test", "-e", f"{TREE}/test-precious"]).returncode == 0
+    flags = ("--sync", "resolver", "--apply", "--rule", "newer", "--json")
+    (repaired,) = json.loads(runbook(synced, "sync", "repair", *flags).stdout)
+    assert (repaired["ok"], repaired["left"]) == (True, [])
+    assert synced.run("vps2", ["test", "-e", f"{TREE}/test-precious"]).returncode == 0
+    saved = shell(synced, "vps1", f"tar -tzf {STATE}/{repaired['saved']}")
+    assert "./test-precious" in saved.splitlines()
 
 
 def test_a_limit_of_watches_that_cannot_be_raised_is_told_and_stops_nothing(synced: Lab):
