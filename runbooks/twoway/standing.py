@@ -11,7 +11,7 @@ from rich.table import Table
 
 from inventory.catalogue import Sync
 from runbooks.cli import Session, out, tell
-from runbooks.twoway.sides import Answer, done
+from runbooks.twoway.sides import Answer
 from tasks.checks import host as watches
 from tasks.checks.finding import Finding, Status
 from tasks.checks.sync import records, records_question
@@ -21,36 +21,45 @@ from tasks.sync.state import State, Transfer, parse, queues
 LSYNCD = Question(name="lsyncd", words=("cat", "/run/lsyncd.status"))
 UNIT = Question(name="unit", words=("systemctl", "is-active", "lsyncd"))
 
+COLUMNS = ("sync", "direction", "lsyncd", "last transfer", "lag", "queue", "errors", "conflicts")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Direction:
-    """What goes from `here` to `there`; `last` is the last transfer that did."""
+    """What goes from `here` to `there`, as `here` tells it unless it was `lost`.
+
+    `last` is the last transfer that did; only the runner knows of one.
+    """
 
     here: str
     there: str
-    lsyncd: str
     last: Transfer | None
-    queue: int
     state: State
-    watches: Finding
+    lost: str
+    lsyncd: str = "unknown"
+    queue: int | None = None
+    watches: Finding | None = None
 
     @property
     def error(self) -> str:
-        return self.state.error or self.state.after_error
+        return self.lost or self.state.error or self.state.after_error
 
     @property
     def ok(self) -> bool:
         return self.lsyncd == "active" and not self.state.failures and not self.error
 
     def row(self) -> tuple[str, ...]:
-        since, last = self.state.failing_since, self.last
+        last, since = self.last, self.state.failing_since
+        when = f"{datetime.fromtimestamp(last.at, UTC):%d %b %H:%M}" if last else "none known"
+        if self.lost:
+            return (f"{self.here} -> {self.there}", self.lsyncd, when)
         return (
             f"{self.here} -> {self.there}",
             self.lsyncd,
-            f"{datetime.fromtimestamp(last.at, UTC):%d %b %H:%M}" if last else "none yet",
+            when,
             f"{time.time() - since:.0f} s" if since else "none",
             str(self.queue),
-            self.error or "none",
+            "below" if self.error else "none",
             str(self.state.conflicts),
         )
 
@@ -65,8 +74,8 @@ class Direction:
             "failing_since": self.state.failing_since and _iso(self.state.failing_since),
             "queue": self.queue,
             "error": self.error or None,
-            "conflicts": self.state.conflicts,
-            "watches": self.watches.seen,
+            "conflicts": None if self.lost else self.state.conflicts,
+            "watches": self.watches and self.watches.seen,
         }
 
 
@@ -93,32 +102,44 @@ def _directions(session: Session, one: Sync) -> list[Direction]:
         asked = [LSYNCD, UNIT, watches.WATCHES_QUESTION, records_question(host, one)]
         return observe(task, host, [], asked, limit=5)
 
-    seen: dict[str, Observation] = done(session.run(look, one.hosts))
-    states = {host: parse(told.reply(records(one)).text) for host, told in seen.items()}
-    runner = states[one.runner]
+    outcome = session.run(look, one.hosts)
+    states = {h: parse(told.reply(records(one)).text) for h, told in outcome.done.items()}
+    runner = states.get(one.runner, State())
+    lasts = {one.runner: runner.to_peer, one.peer_of(one.runner): runner.to_here}
     return [
         Direction(
             here=host,
             there=one.peer_of(host),
-            lsyncd=told.reply(UNIT.name).text,
-            last=runner.to_peer if host == one.runner else runner.to_here,
-            queue=queues(told.reply(LSYNCD.name).text).get(one.directory, 0),
-            state=states[host],
-            watches=watches.judge_watches(host, told.reply(watches.WATCHES)),
+            last=lasts[host],
+            state=states.get(host, State()),
+            lost=str(outcome.errors.get(host, "")),
+            **_of_lsyncd(host, one, outcome.done.get(host)),
         )
-        for host, told in seen.items()
+        for host in one.hosts
     ]
 
 
+def _of_lsyncd(host: str, one: Sync, told: Observation | None) -> dict[str, Any]:
+    if told is None:
+        return {}
+    return {
+        "lsyncd": told.reply(UNIT.name).text,
+        "queue": queues(told.reply(LSYNCD.name).text).get(one.directory, 0),
+        "watches": watches.judge_watches(host, told.reply(watches.WATCHES)),
+    }
+
+
 def _show(standing: Mapping[str, Sequence[Direction]]) -> None:
-    table = Table("sync", "direction", "lsyncd", "last transfer", "lag", "queue", "errors",
-                  "conflicts", box=None, padding=(0, 1, 0, 0))  # fmt: skip
-    scarce: dict[str, Finding] = {}
+    table = Table(*COLUMNS, box=None, padding=(0, 1, 0, 0))
+    notes: dict[tuple[str, str], str] = {}  # host and words -> style; once for all syncs
     for name, ways in standing.items():
         for way in ways:
             table.add_row(name, *way.row())
-            if way.watches.status is Status.WARN:
-                scarce[way.here] = way.watches
+            if way.error:
+                notes[way.here, way.lost or f"{name}: {way.error}"] = "red"
+            if way.watches and way.watches.status is Status.WARN:
+                words = f"inotify watches: {way.watches.seen}; {way.watches.todo}"
+                notes[way.here, words] = "yellow"
     out.print(table)
-    for host, finding in scarce.items():
-        tell(host, f"inotify watches: {finding.seen}; {finding.todo}", style="yellow")
+    for (host, words), style in notes.items():
+        tell(host, words, style=style)

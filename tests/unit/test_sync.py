@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ class Pair:
     """vps1, which has kept a file of a conflict, and vps2."""
 
     def __init__(self, hosts: FakeHosts, tree: Path) -> None:
-        self.tree = tree
+        self.hosts, self.tree = hosts, tree
         self.folders = {
             name: hosts[name].path("/var/lib/twinedge/sync/resolver") for name in ("vps1", "vps2")
         }
@@ -196,6 +198,22 @@ def test_status_says_when_a_host_runs_out_of_watches(
     said = sync("status").out
     assert said.count("inotify watches: 0 % of") == 2  # one for each host
     assert "on vps1: sysctl fs.inotify.max_user_watches=" in said
+
+
+def test_status_tells_of_the_side_that_answers_when_the_other_does_not(sync: Runbook, pair: Pair):
+    daemon = f"{time.time():.0f} failed 3 {time.time() - 90:.0f} no route to host\n"
+    (pair.folders["vps2"] / "daemon").write_text(daemon)
+    pair.hosts["vps1"].refuses = OSError("connection refused")
+    done = sync("status")
+    assert done.status == 1
+    lines = done.out.splitlines()
+    assert any("vps1 -> vps2 unknown" in line for line in lines)
+    assert any(re.search(r"vps2 -> vps1 active .* \d+ s ", line) for line in lines)
+    assert lines[-2].startswith("vps1      cannot be reached over SSH")
+    assert lines[-1] == "vps2      resolver: no route to host"
+    assert max(map(len, lines[:-2])) <= 80
+    (answer,) = json.loads(sync("status", "--json").out)
+    assert [way["lsyncd"] for way in answer["directions"]] == ["unknown", "active"]
 
 
 def test_words_of_unison_that_nobody_knows_are_told_as_they_are():
