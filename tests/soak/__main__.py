@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def _shrink(seed: int) -> int:
         histories = {f"{seed}.{n}": ops for n, ops in enumerate(tries)}
         wrong = bench.run(CANDIDATES["unison"], histories, faults)["wrong"]
         verdicts = [any(text.startswith(f"{name}: ") for text in wrong) for name in histories]
-        print(f"of {len(tries)} tries with {len(tries[0])} operations {sum(verdicts)} go wrong")
+        first = [op.number for op in next(compress(tries, verdicts), ())]
+        print(f"{len(tries)} tries of {len(tries[0])} operations: {sum(verdicts)} go wrong", *first)
         return verdicts
 
     whole = history(seed)
