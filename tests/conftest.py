@@ -33,6 +33,8 @@ def in_process(
     """`in_process("deploy")` runs runbooks/deploy.py in this process, with its flags."""
     from runbooks import cli
 
+    monkeypatch.setattr(cli.out, "stderr", False)  # a runbook of one process may turn it
+
     def of(name: str) -> Runbook:
         runbook = import_module(f"runbooks.{name}")
 

@@ -12,6 +12,7 @@ from tasks.observe import Question, Reply
 DISKS, UNITS, WATCHES = "disks", "units", "inotify watches"
 FULL, NEARLY_FULL = 95, 85  # percent of a file system
 CLOCK_LIMIT = 0.5  # seconds; a host ahead by more wins conflicts of lsyncd wrongly
+WATCHES_QUESTION = Question(name=WATCHES, words=("watches", "lsyncd"))
 WATCHES_NEARLY_USED = 80  # percent of fs.inotify.max_user_watches
 OWN_UNITS = ("twinedge-boot", "twinedge-revert")
 
@@ -25,7 +26,7 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
         units = (f"{unit}.service" for unit in units_of(host, catalogue))
         yield Question(name=UNITS, words=("units", *units))
     if syncs:
-        yield Question(name=WATCHES, words=("watches", "lsyncd"))
+        yield WATCHES_QUESTION
 
 
 def _up(path: str) -> str:
@@ -51,7 +52,7 @@ def judge(survey: Survey) -> Iterator[Finding]:
             yield from _disks(host.name, survey.reply(host.name, DISKS))
             yield _clock(survey, host)
             if survey.catalogue.syncs_of(host.name):
-                yield _watches(host.name, survey.reply(host.name, WATCHES))
+                yield judge_watches(host.name, survey.reply(host.name, WATCHES))
             yield from _own_units(survey, host.name)
 
 
@@ -127,7 +128,7 @@ def _clock(survey: Survey, host: Host) -> Finding:
     )
 
 
-def _watches(host: str, reply: Reply) -> Finding:
+def judge_watches(host: str, reply: Reply) -> Finding:
     """lsyncd ends when it gets no watch for a folder."""
     used, _, limit = reply.text.partition(" ")
     known = used.isdigit() and limit.isdigit()

@@ -47,8 +47,13 @@ conflicts() { # "STAMP BYTES BASE64-PATH" a kept file, "STAMP how BASE64-TEXT" a
     done
 }
 difference() { # STAMP: what was kept against what stands in the tree now
-    [ ! -d "$dir/conflicts/$1" ] || diff -r -u "$dir/conflicts/$1" "$directory" |
-        grep -v '^Only in'
+    [ -d "$dir/conflicts/$1" ] || return 0
+    cd "$dir/conflicts/$1" || die "cannot read $dir/conflicts/$1"
+    find . -type f -print0 | xargs -0 -r sh -c 'tree=$0
+        for path do
+            name=${path#./}
+            diff -u -N --label "kept: $name" --label "in the tree: $name" "$path" "$tree/$name"
+        done' "$directory"
     return 0
 }
 settle() { # STAMP kept|current: the decision; nothing is thrown away

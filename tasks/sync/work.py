@@ -1,6 +1,7 @@
 """What the sync runbook asks of a host and does there; the host's side is sync_look.sh."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ from tasks.checks.sync import left_out
 from tasks.configs.sync import home
 from tasks.host import host_side
 from tasks.quote import shell as word
+
+# Unison's words for what a side had done, eight columns wide.
+DEEDS = {"new file": "made", "new dir": "made", "new link": "made", "props": "mode changed"}
+OVERRULED = re.compile(r"(.{8}) (====>|<====) (.{8})   (.+?)(?:  )?")
 
 Tree = Mapping[str, str]  # path -> kind, mode and digest
 
@@ -61,6 +66,25 @@ def kept(text: str, host: str) -> list[Kept]:
         else:
             found.append(Kept(stamp=stamp, host=host, path=_decoded(encoded), size=int(size)))
     return found
+
+
+def story(text: str, runner: str, peer: str) -> list[str]:
+    """How a conflict went, a sentence a path, from unison's lines; the runner stands left."""
+    return [_told(line, runner, peer) for line in text.splitlines() if line.strip()]
+
+
+def _told(line: str, runner: str, peer: str) -> str:
+    found = OVERRULED.fullmatch(line)
+    if not found:
+        return line.strip()
+    left, arrow, right, path = found.groups()
+    ours, theirs = (_deed(state.strip()) for state in (left, right))
+    winner = runner if arrow == "====>" else peer
+    return f"{path!r}: {ours} on {runner}, {theirs} on {peer}: {winner} won"
+
+
+def _deed(state: str) -> str:
+    return DEEDS.get(state) or ("changed" if state.startswith("chgd") else state)
 
 
 def differences(one: Tree, other: Tree) -> list[str]:

@@ -1,5 +1,6 @@
 """Two-way sync on two real hosts: what arrives, what stays deleted, what is kept."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from lab.api import Lab
 from tests.lab.conftest import runbook, shell
 
 TREE = "/etc/unbound/local.d"
+STATE = "/var/lib/twinedge/sync/resolver"
 DIGEST = f"cd {TREE} && find . -type f -exec sha256sum {{}} + | sort -k 2 | sha256sum"
 PATIENCE = 40.0  # seconds; a change takes one or two
 
@@ -36,7 +38,7 @@ def synced(lab: Lab) -> Iterator[Lab]:
     lab.heal()
     until(lab, "vps1", "systemctl is-active lsyncd")
     for host in ("vps1", "vps2"):
-        shell(lab, host, f"rm -rf {TREE}/test-*")
+        shell(lab, host, f"rm -rf {TREE}/test-* {STATE}/conflicts/*")
     until_alike(lab)
 
 
@@ -54,14 +56,6 @@ def test_a_file_its_change_and_its_end_travel_each_way(synced: Lab, here: str, t
     assert synced.run(here, ["test", "-e", name]).returncode == 1, "the delete came back"
 
 
-def test_a_delete_made_while_nobody_watched_is_carried_over(synced: Lab):
-    shell(synced, "vps1", f"echo x > {TREE}/test-gone")
-    until(synced, "vps2", f"test -e {TREE}/test-gone")
-    shell(synced, "vps1", f"systemctl stop lsyncd; rm {TREE}/test-gone; systemctl start lsyncd")
-    until(synced, "vps2", f"! test -e {TREE}/test-gone")
-    assert synced.run("vps1", ["test", "-e", f"{TREE}/test-gone"]).returncode == 1
-
-
 def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     shell(synced, "vps1", f"echo first > {TREE}/test-both")
     until(synced, "vps2", f"test -e {TREE}/test-both")
@@ -72,14 +66,76 @@ def test_of_a_concurrent_edit_the_loser_is_kept_and_told(synced: Lab):
     synced.heal()
     for host in ("vps1", "vps2"):
         until(synced, host, f"grep -qx newer {TREE}/test-both")
-    kept = "grep -rqx older /var/lib/twinedge/sync/resolver/conflicts"
-    assert synced.run("vps1", ["sh", "-c", kept]).returncode == 0
-    told = runbook(synced, "sync", "conflicts", "--sync", "resolver")
-    line = next(line for line in told.stdout.splitlines() if "test-both" in line)
-    stamp = line.split()[1]
-    chosen = ("--sync", "resolver", "--id", stamp, "--choose", "current")
+    told = json.loads(runbook(synced, "sync", "conflicts", "--sync", "resolver", "--json").stdout)
+    (conflict,) = told[0]["conflicts"]
+    assert conflict["kept"] == [{"host": "vps1", "path": "test-both", "bytes": 6}]
+    assert conflict["story"] == ["'test-both': changed on vps1, changed on vps2: vps2 won"]
+    chosen = ("--sync", "resolver", "--id", conflict["id"], "--choose", "kept")
     assert runbook(synced, "sync", "conflicts", *chosen).returncode == 0
-    assert "test-both" not in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
+    for host in ("vps1", "vps2"):
+        until(synced, host, f"grep -qx older {TREE}/test-both")
+    replaced = shell(synced, "vps1", f"cat {STATE}/settled/{conflict['id']}.replaced/test-both")
+    assert replaced == "newer\n"
+    assert "no conflict" in runbook(synced, "sync", "conflicts", "--sync", "resolver").stdout
+
+
+# What each side did while nobody watched: of a file of this name, so many minutes ago.
+AN_HOUR = {
+    "vps1": {f"test-{n}": 5 * n for n in range(1, 12)} | {"test-new": 20, "test-only vps1": 50},
+    "vps2": {f"test-{n}": 62 - 5 * n for n in range(1, 12)}
+    | {"test-new": 40, "test-only vps2": 45, "test-deleted by vps1": 55},
+}
+
+
+def test_a_side_that_was_down_for_an_hour_catches_up_and_undoes_no_newer_work(synced: Lab):
+    known = [f"test-{n}" for n in range(1, 12)]
+    known += ["test-only vps1", "test-only vps2", "test-deleted by vps1", "test-gone"]
+    before = "; ".join(f"echo before > '{name}'; touch -d '-70 min' '{name}'" for name in known)
+    shell(synced, "vps1", f"cd {TREE}; {before}")
+    until(synced, "vps2", f"test -e {TREE}/test-gone")
+    until_alike(synced)
+    for host in AN_HOUR:
+        shell(synced, host, "systemctl stop lsyncd")
+    shell(synced, "vps1", f"flock -w 10 {STATE}/lock true")  # a run that was under way
+    for host, edits in AN_HOUR.items():
+        ends = "rm 'test-deleted by vps1' test-gone;" if host == "vps1" else ""
+        script = "; ".join(
+            f"echo of {host} > '{name}'; touch -d '-{minutes} min' '{name}'"
+            for name, minutes in edits.items()
+        )
+        shell(synced, host, f"cd {TREE}; {ends} {script}")
+    for host in AN_HOUR:
+        shell(synced, host, "systemctl start lsyncd")
+    until_alike(synced)
+    names = AN_HOUR["vps1"] | AN_HOUR["vps2"]
+    newest = {n: min(AN_HOUR, key=lambda host: AN_HOUR[host].get(n, 99)) for n in names}
+    stand = shell(synced, "vps2", f"cd {TREE}; grep . test-*").splitlines()
+    assert dict(line.split(":of ") for line in stand) == newest, "and the delete was carried over"
+    losers = shell(synced, "vps1", f"find {STATE}/conflicts -name 'test-*' | wc -l")
+    losers_there = shell(synced, "vps2", f"find {STATE}/conflicts -name 'test-*' | wc -l")
+    assert int(losers) + int(losers_there) == 12, "each loser is kept where it lost"
+
+
+def test_a_tree_that_is_suddenly_empty_empties_nobody_and_a_repair_fills_it(synced: Lab):
+    shell(synced, "vps1", f"echo x > {TREE}/test-precious")
+    until(synced, "vps2", f"test -e {TREE}/test-precious")
+    shell(synced, "vps2", f"cd {TREE} && find . -mindepth 1 -delete")
+    until(synced, "vps2", f"grep -q failed {STATE}/daemon")
+    assert synced.run("vps1", ["test", "-e", f"{TREE}/test-precious"]).returncode == 0
+    flags = ("--sync", "resolver", "--apply", "--rule", "newer", "--json")
+    (repaired,) = json.loads(runbook(synced, "sync", "repair", *flags).stdout)
+    assert (repaired["ok"], repaired["left"]) == (True, [])
+    assert synced.run("vps2", ["test", "-e", f"{TREE}/test-precious"]).returncode == 0
+    saved = shell(synced, "vps1", f"tar -tzf {STATE}/{repaired['saved']}")
+    assert "./test-precious" in saved.splitlines()
+
+
+def test_a_limit_of_watches_that_cannot_be_raised_is_told_and_stops_nothing(synced: Lab):
+    limit = "/proc/sys/fs/inotify/max_user_watches"
+    low = f"echo 8 > /run/low; unshare -m sh -c 'mount --bind -o ro /run/low {limit}; exec \"$@\"'"
+    tried = synced.run("vps1", ["sh", "-c", f"{low} sh /usr/local/lib/twinedge/sync prepare"])
+    assert tried.returncode == 0
+    assert f"inotify watches and {limit} says 8: raise it" in tried.stderr
 
 
 def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: Lab):

@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.soak import plan
 from tests.soak.races import race
 from tests.soak.sync.batch import SyncBench, blows
 from tests.soak.sync.candidates import CANDIDATES, TREES
-from tests.soak.sync.history import history
+from tests.soak.sync.history import Op, history, shrink
 from tests.soak.sync.table import sync_table
 from tests.soak.table import race_table, transaction_table
 from tests.soak.transaction import Bench, Cell
@@ -76,7 +77,12 @@ TABLES = {
 
 
 def main(arguments: list[str]) -> int:
-    asked = _flags().parse_args(arguments)
+    flags = _flags()
+    asked = flags.parse_args(arguments)
+    if asked.shrink is not None:
+        if asked.proof != "sync":
+            flags.error("--shrink: only histories of the sync can be shrunk")
+        return _shrink(asked.shrink)
     results = RESULTS / f"{asked.proof}.jsonl"
     RESULTS.mkdir(exist_ok=True)
     done = _read(results)
@@ -89,6 +95,30 @@ def main(arguments: list[str]) -> int:
     wrong = [key for key, line in done.items() if line["wrong"]]
     print(f"{len(done)} trials, {len(wrong)} wrong")
     return 1 if wrong else 0
+
+
+def _shrink(seed: int) -> int:
+    """Prints the fewest operations of the sync's history `seed` that still go wrong."""
+    lab = Lab.for_checkout()
+    lab.up()
+    bench = SyncBench(lab)
+    faults = blows(seed - (seed - 1) % TREES)  # those of its batch
+
+    def fails(tries: Sequence[Sequence[Op]]) -> list[bool]:
+        histories = {f"{seed}.{n}": ops for n, ops in enumerate(tries)}
+        wrong = bench.run(CANDIDATES["unison"], histories, faults)["wrong"]
+        verdicts = [any(text.startswith(f"{name}: ") for text in wrong) for name in histories]
+        first = [op.number for op in next(compress(tries, verdicts), ())]
+        print(f"{len(tries)} tries of {len(tries[0])} operations: {sum(verdicts)} go wrong", *first)
+        return verdicts
+
+    whole = history(seed)
+    if not any(fails([whole] * TREES)):
+        print(f"history {seed} goes right")
+        return 0
+    for op in shrink(whole, fails):
+        print(op)
+    return 1
 
 
 def _run(
@@ -127,6 +157,9 @@ def _flags() -> argparse.ArgumentParser:
         default=(1, 1),
         metavar="K/N",
         help="the Kth of N parts, for several labs at once",
+    )
+    flags.add_argument(
+        "--shrink", type=int, metavar="SEED", help="sync: fewest operations that still go wrong"
     )
     flags.add_argument("--table", type=Path, metavar="FILE", help="write the table of all results")
     return flags

@@ -95,3 +95,17 @@ def test_hostile_words_reach_the_shell_as_they_are(site: Site, tmp_path: Path):
     seen = look(site, ["sh"], Question(name=hostile, words=("echo", hostile)))
     assert seen.reply(hostile).text == hostile
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_last_transfers_are_known_when_the_history_has_just_been_set_aside(
+    site: Site, shell: list[str], tmp_path: Path
+):
+    asked = Question(name="records", words=("sync_records", str(tmp_path)))
+    (tmp_path / "history.1").write_text("1790000000 120ms 0 2\n1790000060 80ms 1 0\n")
+    assert look(site, shell, asked).reply("records").text == (
+        "to-here 1790000060 80ms 1 0\nto-peer 1790000000 120ms 0 2"
+    )
+    joined = "1790000091 the memory of resolver was not whole: joined anew\n"
+    (tmp_path / "history").write_text(f"1790000090 70ms 3 0\n{joined}")
+    assert "to-here 1790000090 70ms 3 0" in look(site, shell, asked).reply("records").text
