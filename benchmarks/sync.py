@@ -1,7 +1,7 @@
 """How soon a write is on the other side of a sync, and what a quiet sync costs.
 
 python -m benchmarks.sync [WRITES]   on the machine of the lab, as root: so many from each
-side in turn, two to three seconds apart, after a time in which nothing is written.
+side in turn, about two seconds apart, after a time in which nothing is written.
 """
 
 import os
@@ -55,7 +55,7 @@ def writes(lab: Lab, count: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {}
     for _ in range(count):
         for here, there in permutations(HOSTS):
-            time.sleep(rng.uniform(2, 3))  # the echo of the last one is over
+            time.sleep(rng.uniform(1.5, 2.5))  # the echo of the last one is over
             took = write(witnesses[here], witnesses[there])
             seconds.setdefault(f"{here} to {there}", []).append(took)
     for witness in witnesses.values():
