@@ -67,7 +67,7 @@ event() { # NAME: something has changed here
     exit 1
 }
 reason() { # FILE: the line that says most
-    why=$(grep -a -i -m 1 -e 'fatal error' -e 'error in' -e refused -e 'timed out' -e '^\[FAILED\]' "$1")
+    why=$(grep -a -i -m 1 -e 'fatal error' -e 'error in' -e refused -e 'timed out' -e 'completely emptied' -e '^\[FAILED\]' "$1")
     say "${why:-$(tail -n 1 "$1" | tr -d '\r\b')}"
 }
 prepare() { # before lsyncd starts: the directories, and watches for all that is in them
