@@ -96,13 +96,12 @@ run() { # NAME
     status=3
     record # what a run that was killed has done
     if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
-    : > "$dir/began"
     remember
     pass ""
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
-    [ $status -ge 3 ] || rm -f "$dir/cut" "$dir/cut.began"
+    [ $status -ge 3 ] || rm -f "$dir/cut"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
@@ -120,7 +119,12 @@ clear_after_dead() {
 after_cut() {
     [ -s "$dir/cut" ] || return 0
     : > "$dir/said"
-    times="$(stat -c %.9Y "$dir/cut.began") $(($(stat -c %Y "$dir/cut") + 1))"
+    since=$(awk '
+        /^Synchronization (in)?complete/ { since = "" }
+        !since && sub(/.* started propagating changes at /, "") { sub(/ on /, " "); since = $0 }
+        END { print since }' "$dir/cut")
+    [ -n "$since" ] || return 0
+    times="$(date -d "$since" +%s.%N) $(($(stat -c %Y "$dir/cut") + 1))"
     to_here=" from $logged to $directory" to_there=" from $directory to $logged"
     # shellcheck disable=SC2086  # two times
     unsaved "$to_here" "$to_there" | untouched $times > "$dir/untouched"
@@ -151,13 +155,13 @@ absent() { # which of the paths it reads are not here
     done
 }
 # Which of the paths it reads are here, and what is in them, but not what was written after
-# BEGAN or put in place after ENDED: unison keeps the time of what it carries.
-untouched() { # BEGAN ENDED
-    touch -d "@$1" "$dir/began.then"
-    touch -d "@$2" "$dir/ended.then"
+# SINCE or put in place after UNTIL: unison keeps the time of what it carries.
+untouched() { # SINCE UNTIL
+    touch -d "@$1" "$dir/since"
+    touch -d "@$2" "$dir/until"
     cd "$directory" || exit 1
     {
-        find . ! -type d \( -newer "$dir/began.then" -o -cnewer "$dir/ended.then" \)
+        find . ! -type d \( -newer "$dir/since" -o -cnewer "$dir/until" \)
         say /
         while IFS= read -r path; do
             case /$path/ in */../*) continue ;; esac
@@ -329,7 +333,6 @@ received() { # OPTION ROOT
 }
 keep_cut() {
     grep -a -q '^\[BGN\]' "$dir/transfers" || return 0
-    [ -e "$dir/cut.began" ] || cp -p "$dir/began" "$dir/cut.began" || return 0
     cat "$dir/transfers" >> "$dir/cut" && touch -r "$dir/transfers" "$dir/cut"
 }
 rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE
