@@ -96,13 +96,12 @@ run() { # NAME
     status=3
     record # what a run that was killed has done
     if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
-    : > "$dir/began"
     remember
     pass ""
     if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
         forget_both && pass ""
     fi
-    [ $status -ge 3 ] || rm -f "$dir/cut" "$dir/cut.began"
+    [ $status -ge 3 ] || rm -f "$dir/cut"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
     react
@@ -120,16 +119,21 @@ clear_after_dead() {
 after_cut() {
     [ -s "$dir/cut" ] || return 0
     : > "$dir/said"
-    times="$(stat -c %.9Y "$dir/cut.began") $(($(stat -c %Y "$dir/cut") + 1))"
+    since=$(awk '
+        /^Synchronization (in)?complete/ { since = "" }
+        !since && sub(/.* started propagating changes at /, "") { sub(/ on /, " "); since = $0 }
+        END { print since }' "$dir/cut")
+    [ -n "$since" ] || return 0
+    times="$(date -d "$since" +%s.%N) $(($(stat -c %Y "$dir/cut") + 1))"
     to_here=" from $logged to $directory" to_there=" from $directory to $logged"
     # shellcheck disable=SC2086  # two times
-    unsaved "$to_here" "$to_there" | untouched $times > "$dir/left"
-    tell_peer absent "$name" < "$dir/left" > "$dir/gone" 2>> "$dir/said" &&
-        delete_left "$there" || return 1
-    unsaved "$to_there" "$to_here" > "$dir/left"
-    tell_peer untouched "$name" "$times" < "$dir/left" > "$dir/gone" 2>> "$dir/said" || return 1
-    absent < "$dir/gone" > "$dir/left"
-    delete_left "$directory"
+    unsaved "$to_here" "$to_there" | untouched $times > "$dir/untouched"
+    tell_peer absent "$name" < "$dir/untouched" > "$dir/left" 2>> "$dir/said" &&
+        pass_over "" -force "$there" || return 1
+    unsaved "$to_there" "$to_here" > "$dir/carried"
+    tell_peer untouched "$name" "$times" < "$dir/carried" > "$dir/untouched" 2>> "$dir/said" || return 1
+    absent < "$dir/untouched" > "$dir/left"
+    pass_over "" -force "$directory"
 }
 unsaved() { # HERE THERE: what is here for sure or may be, and was carried since a memory was saved
     begun=$1 ended=$2 awk '
@@ -151,13 +155,13 @@ absent() { # which of the paths it reads are not here
     done
 }
 # Which of the paths it reads are here, and what is in them, but not what was written after
-# BEGAN or put in place after ENDED: unison keeps the time of what it carries.
-untouched() { # BEGAN ENDED
-    touch -d "@$1" "$dir/began.then"
-    touch -d "@$2" "$dir/ended.then"
+# SINCE or put in place after UNTIL: unison keeps the time of what it carries.
+untouched() { # SINCE UNTIL
+    touch -d "@$1" "$dir/since"
+    touch -d "@$2" "$dir/until"
     cd "$directory" || exit 1
     {
-        find . ! -type d \( -newer "$dir/began.then" -o -cnewer "$dir/ended.then" \)
+        find . ! -type d \( -newer "$dir/since" -o -cnewer "$dir/until" \)
         say /
         while IFS= read -r path; do
             case /$path/ in */../*) continue ;; esac
@@ -169,17 +173,6 @@ untouched() { # BEGAN ENDED
         { path = substr($0, 3) }
         asked { if (!(path in touched)) print path; next }
         { do touched[path]; while (sub("/[^/]*$", "", path)) }'
-}
-delete_left() { # ROOT that has them no more
-    root=$1
-    while [ -s "$dir/left" ]; do
-        head -n 1000 "$dir/left" > "$dir/gone" # so many fit into one command
-        sed -i 1,1000d "$dir/left"
-        set --
-        while IFS= read -r path; do set -- "$@" -path "$path"; done < "$dir/gone"
-        pass "" -force "$root" -confirmbigdel=false "$@"
-        [ $status -lt 3 ] || return 1
-    done
 }
 # Unison refuses to empty a side whose other side is empty: a disk that is not mounted, a
 # folder that was wiped. A file of our own, made once, keeps that from being the deletion of
@@ -205,6 +198,19 @@ pass() { # CONFLICT-STAMP OPTION…
             -servercmd "serve $name ${aside:--}" "$@" </dev/null
     } > "$dir/said" 2>&1
     status=$?
+}
+pass_over() { # CONFLICT-STAMP OPTION…: of the paths in left alone, so many at a time as fit
+    while [ -s "$dir/left" ]; do
+        head -n 1000 "$dir/left" > "$dir/now"
+        sed -i 1,1000d "$dir/left"
+        pass_now "$@" -confirmbigdel=false # each path may be "completely emptied"
+        [ -z "$1" ] || tell
+        [ $status -lt 3 ] || return 1
+    done
+}
+pass_now() {
+    while IFS= read -r path; do set -- "$@" -path "$(plain "$path")"; done < "$dir/now"
+    pass "$@"
 }
 repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs goes by the rule
     choose "$1"
@@ -232,38 +238,43 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
 settle() {
     stamp=$(date -u +%Y%m%dT%H%M%S)
     : > "$dir/brought"
-    : > "$dir/deletes.before"
+    : > "$dir/open.before"
     while
-        against_deletes > "$dir/deletes"
-        [ -s "$dir/deletes" ] && ! cmp -s "$dir/deletes" "$dir/deletes.before"
+        conflicts > "$dir/open"
+        grep -q -v '^edit' "$dir/open" && ! cmp -s "$dir/open" "$dir/open.before"
     do # a folder within a folder shows only now
-        cp "$dir/deletes" "$dir/deletes.before"
+        cp "$dir/open" "$dir/open.before"
         while IFS=' ' read -r kind side path; do
-            [ "$kind" = props ] || bring_back "$side" "$path"
-        done < "$dir/deletes"
-        delete_too local "$directory"
-        delete_too peer "$there"
+            [ "$kind" != folder ] || bring_back "$side" "$path"
+        done < "$dir/open"
+        decide 'props local' -prefer "$directory"
+        decide 'props peer' -prefer "$there"
         pass ""
         [ $status -eq 1 ] || return 0
     done
-    pass "$stamp" -prefer newer
-    tell
-    if [ $status -eq 1 ]; then pass "$stamp" -prefer "$directory"; tell; fi
+    decide '' -prefer newer
+    [ $status -ne 1 ] || decide '' -prefer "$directory"
+}
+# Only what has been seen and sorted: a folder that goes just now would come back whole.
+decide() { # "KIND SIDE", or "" for all; OPTION…
+    grep "^$1" "$dir/open" | cut -d ' ' -f 3 > "$dir/left"
+    shift
+    pass_over "$stamp" "$@"
 }
 tell() { # how the conflicts of this pass have ended
     how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
     [ -z "$how" ] || say "$how" >> "$dir/conflicts/$stamp.txt"
 }
-# What one side has deleted while the other changed it, if it is a folder, or a file of which
-# only the mode or time was changed ("props"): "folder|props local|peer PATH" a line, by who
-# deleted it, a newline as \001 and a blank as \002. From unison's words:
-# "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted".
-against_deletes() {
+# The conflicts that unison tells of: "folder|props|edit local|peer|neither PATH" a line. A
+# side has deleted it while the other changed it, if it is a folder, or a file of which only
+# the mode or time was changed ("props"), or else. A newline is \001 and a blank \002.
+# "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted"
+conflicts() {
     awk '
         function report(side, change) {
             gsub(" ", "\002", path)
-            if (change ~ /: (changed dir|dir props changed) /) print "folder", side, path
-            if (change ~ /: changed props /) print "props", side, path
+            kind = change ~ /: (changed dir|dir props changed) / ? "folder" : "edit"
+            print change ~ /: changed props / ? "props" : kind, side, path
         }
         /^........ <-[?]-> ........   / { path = substr($0, 27); open = 1; next }
         open && /^local        : / { sub(/  $/, "", path); mine = $0; open = 0; theirs = 1; next }
@@ -272,19 +283,12 @@ against_deletes() {
             theirs = 0
             if (mine ~ /: deleted$/) report("local", $0)
             else if (/: deleted$/) report("peer", mine)
+            else report("neither", "")
         }' "$dir/said"
 }
-delete_too() { # local|peer ITS-ROOT: what that side has deleted and the other has not edited
-    deleter=$1 root=$2
-    set --
-    while IFS=' ' read -r kind side path; do
-        [ "$kind $side" != "props $deleter" ] || set -- "$@" -path "$(plain "$path")"
-    done < "$dir/deletes"
-    [ $# -gt 0 ] || return 0
-    pass "$stamp" -prefer "$root" -confirmbigdel=false "$@" # each path is "completely emptied"
-    tell
+plain() {
+    case $1 in *[!!-~]*) say "$1" | tr '\001\002' '\n ' ;; *) say "$1" ;; esac
 }
-plain() { say "$1" | tr '\001\002' '\n '; }
 # A folder that one side has deleted while the other changed something in it is one conflict
 # to unison, and would come back whole. With the empty folder back in its place, each file
 # in it is judged by itself, and only what was changed comes back.
@@ -329,7 +333,6 @@ received() { # OPTION ROOT
 }
 keep_cut() {
     grep -a -q '^\[BGN\]' "$dir/transfers" || return 0
-    [ -e "$dir/cut.began" ] || cp -p "$dir/began" "$dir/cut.began" || return 0
     cat "$dir/transfers" >> "$dir/cut" && touch -r "$dir/transfers" "$dir/cut"
 }
 rotate() { [ "$(stat -c %s "$dir/$1")" -lt $LOG_SIZE ] || mv -f "$dir/$1" "$dir/$1.1"; } # FILE

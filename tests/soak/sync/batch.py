@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +13,7 @@ import yaml
 from lab.api import Lab
 from tests.lab import sites
 from tests.lab.conftest import shell
-from tests.soak.sync.candidates import TREES, Candidate, root
+from tests.soak.sync.candidates import STATE, TREES, Candidate, root
 from tests.soak.sync.history import PHASE_SECONDS, PHASES, SIDES, Op
 from tests.soak.sync.judge import judge, record
 
@@ -80,6 +81,7 @@ class SyncBench:
         late = candidate.transfers(self.lab) - before
         ends = {side: self._look(side, candidate) for side in SIDES}
         wrong = {label: self._judge(ends, root(n)) for n, label in enumerate(histories)}
+        self._keep_evidence(wrong, ends)
         if late:
             wrong["all"] = [f"restless: {late} transfers in {QUIET:.0f} quiet seconds"]
         return {
@@ -95,6 +97,17 @@ class SyncBench:
             "seconds": round(time.monotonic() - began, 1),
             "wrong": [f"{label}: {text}" for label, texts in wrong.items() for text in texts],
         }
+
+    def _keep_evidence(self, wrong: Mapping[str, list[str]], ends: Mapping[str, Answer]) -> None:
+        """What unison and the players wrote of a wrong history, in .soak/wrong-LABEL.txt."""
+        for n, (label, texts) in enumerate(wrong.items()):
+            if texts:
+                script = f"cd {STATE}/soak-{n} && tail -n +1 log history conflicts/*.txt || :"
+                told = [shell(self.lab, side, script) for side in SIDES]
+                told += [
+                    json.dumps(e) for s in SIDES for e in ends[s]["journal"] if root(n) in str(e)
+                ]
+                Path(f".soak/wrong-{label}.txt").write_text("\n".join(told), encoding="utf-8")
 
     def _begin(self, candidate: Candidate) -> None:
         self.lab.heal()
