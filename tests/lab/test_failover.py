@@ -163,8 +163,10 @@ class Running:
 
     def reach(self, stage: str) -> None:
         assert self.process.stderr is not None
+        said = []
         while stage not in (line := self.process.stderr.readline()):
-            assert line, f"the drill ended before {stage!r}"
+            said.append(line or self.process.communicate(timeout=60)[0])
+            assert line, f"the drill ended before {stage!r}: {''.join(said)}"
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
