@@ -177,8 +177,10 @@ class SyncBench:
         while time.monotonic() - began < PATIENCE:
             one, other = (self._listing(side) for side in SIDES)
             now = time.monotonic()
-            if one != other or one != last:
-                alike_since = now if one == other else None
+            if one != other:
+                alike_since = None
+            elif alike_since is None or one != last:
+                alike_since = now
             before, last = last, one
             if alike_since is not None and now - alike_since > STABLE:
                 return alike_since - began, []

@@ -9,9 +9,14 @@ Tree = Mapping[str, Sequence[str]]  # path -> [digest or type, mode]
 
 @dataclass(frozen=True)
 class Event:
-    """What one side did to one path: a digest written, and the one that went for it."""
+    """What one side did to one path: a digest written, and the one that went for it.
+
+    `made` is when that content was first written: a file that is moved keeps its time, by
+    which a conflict is decided.
+    """
 
     at: float
+    made: float
     side: str
     wrote: str | None
     gone: str | None
@@ -31,6 +36,10 @@ def record(journals: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
     events: dict[str, list[Event]] = {}
     unsure: set[str] = set()
     done = 0
+    made: dict[str, float] = {}
+    for entry in sorted((e for es in journals.values() for e in es), key=lambda e: e["t"]):
+        for digest in entry.get("wrote", {}).values():
+            made.setdefault(digest, entry["t"])
     for side, entries in journals.items():
         begun: dict[int, Mapping[str, Any]] = {}
         for entry in entries:
@@ -40,10 +49,12 @@ def record(journals: Mapping[str, Sequence[Mapping[str, Any]]]) -> Record:
             begun.pop(entry["number"], None)
             done += not entry["error"]
             for path, digest in entry["removed"].items():
-                events.setdefault(path, []).append(Event(entry["t"], side, None, digest))
+                events.setdefault(path, []).append(
+                    Event(entry["t"], entry["t"], side, None, digest)
+                )
             for path, digest in entry["wrote"].items():
                 events.setdefault(path, []).append(
-                    Event(entry["t"], side, digest, entry["replaced"].get(path))
+                    Event(entry["t"], made[digest], side, digest, entry["replaced"].get(path))
                 )
         for op in begun.values():
             unsure |= {op["path"].rstrip("/"), op["other"]}
@@ -74,7 +85,7 @@ def _judge_path(path: str, events: list[Event], tree: Tree, kept: set[str]) -> I
     if final is not None and len(final) > 1 and final not in writes:
         was_removed = all(event.wrote is None for event in last.values())
         yield "came back: it was deleted" if was_removed else "reverted: not a last write"
-    newest = max((e for e in events if e.wrote), key=lambda e: e.at, default=None)
+    newest = max((e for e in events if e.wrote), key=lambda e: e.made, default=None)
     standing = [e for e in last.values() if e.wrote and not _superseded(e, events)]
     if final is None and newest in standing and not _in_the_way(path, tree):
         yield "deleted: though written since"
