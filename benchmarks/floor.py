@@ -64,6 +64,7 @@ def main(config: Path, change: bool) -> None:
     nornir = InitNornir(
         config_file=str(config), inventory={"plugin": "SimpleInventory", "options": options}
     )
+    # A connection of nornir-netmiko's, prompt and all.
     nornir.inventory.defaults.connection_options["netmiko"].extras.pop("auto_connect")
     rendered = nornir.run(task=render_configs, catalogue=catalogue, commit="floor")
     mark = f"\n# {time.time()}\n" if change else ""

@@ -141,20 +141,24 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         pending=pending[0] if pending else None,
         pending_until=_time(pending[1]) if pending else None,
         tools=_tools(lines),
-        sync_keys=parse_sync_keys(text),
+        sync_keys=_sync_keys(lines),
     )
 
 
 def parse_sync_keys(text: str) -> SyncKeys:
-    """The keys that `look` of sync_keys.sh printed, other lines beside them."""
-    found: dict[str, list[str]] = {}
-    for kind, rest in _lines(text):
-        found.setdefault(kind, []).append(rest)
+    """The keys that `look` of sync_keys.sh printed."""
+    return _sync_keys(_lines(text))
+
+
+def _sync_keys(lines: Sequence[Line]) -> SyncKeys:
+    def all_of(kind: str) -> tuple[str, ...]:
+        return tuple(rest for found, rest in lines if found == kind)
+
     return SyncKeys(
-        public=next(iter(found.get("sync-key", ())), None),
-        host_keys=tuple(found.get("sync-host-key", ())),
-        authorized=tuple(found.get("sync-authorized", ())),
-        known=tuple(found.get("sync-known", ())),
+        public=next(iter(all_of("sync-key")), None),
+        host_keys=all_of("sync-host-key"),
+        authorized=all_of("sync-authorized"),
+        known=all_of("sync-known"),
     )
 
 

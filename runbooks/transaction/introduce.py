@@ -13,11 +13,11 @@ from tasks.sync import keys
 
 def couples(session: Session) -> list[str]:
     """The selected hosts that have syncs, and whose peers are selected, too."""
-    selected = {host.name for host in session.hosts}
+    selected = [host.name for host in session.hosts]
     return [
         name
         for name in selected
-        if (peers := keys.peers(session.catalogue, name)) and selected.issuperset(peers)
+        if (peers := keys.peers(session.catalogue, name)) and set(peers) <= set(selected)
     ]
 
 

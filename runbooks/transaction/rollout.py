@@ -87,7 +87,9 @@ class Rollout:
         waiting = list(self.hosts)
         give_up = time.monotonic() + LOCK_PATIENCE
         while True:
-            outcome = self.session.run(lambda task: stage_on(task, self._run(task)), waiting)
+            outcome = self.session.run(
+                lambda task: stage_on(task, self._run(task.host.name)), waiting
+            )
             busy = {h: e for h, e in outcome.errors.items() if isinstance(e, Busy)}
             failed = {h: e for h, e in outcome.errors.items() if h not in busy}
             # Of two runs at once, the one that got the first host may wait for the rest.
@@ -100,9 +102,7 @@ class Rollout:
 
     def _commit(self, wave: Sequence[str]) -> None:
         self.committed += wave
-        outcome = self.session.run(
-            lambda task: release.commit(task, self._host(task), self._run(task)), wave
-        )
+        outcome = self.session.run(lambda task: release.commit(task, *self._of(task)), wave)
         self.activated |= outcome.done
         if outcome.errors:
             raise RolloutFailed(words(outcome.errors, "every host goes back"))
@@ -118,9 +118,7 @@ class Rollout:
             time.sleep(0.3)
 
     def _confirm(self) -> None:
-        outcome = self.session.run(
-            lambda task: release.confirm(task, self._host(task), self._run(task)), self.hosts
-        )
+        outcome = self.session.run(lambda task: release.confirm(task, *self._of(task)), self.hosts)
         if outcome.errors:
             end = "every host goes back"
             if outcome.done:
@@ -138,23 +136,24 @@ class Rollout:
             errors |= self.session.run(self._undo_one, wave).errors
         lost = sorted(set(errors) & set(self.committed))
         if lost:
+            window = max(self._run(host).window for host in lost)
             raise NotReverted(
                 f"{', '.join(lost)} could not be told to go back and will do so by itself within "
-                f"{self.run.window + APART} s, unless it was confirmed already (status.py tells):\n"
+                f"{window} s, unless it was confirmed already (status.py tells):\n"
                 f"{words(errors)}"
             )
 
     def _undo_one(self, task: Task) -> Result:
         undo = release.revert if task.host.name in self.committed else release.unlock
-        return undo(task, self._host(task), self._run(task))
+        return undo(task, *self._of(task))
 
-    def _run(self, task: Task) -> Run:
+    def _of(self, task: Task) -> tuple[Host, Run]:
+        return self.session.catalogue.hosts[task.host.name], self._run(task.host.name)
+
+    def _run(self, host: str) -> Run:
         """The run on one host: later waves wait longer before they revert by themselves."""
-        wave = next(n for n, wave in enumerate(self.waves()) if task.host.name in wave)
+        wave = next(n for n, wave in enumerate(self.waves()) if host in wave)
         return replace(self.run, window=self.run.window + APART * wave)
-
-    def _host(self, task: Task) -> Host:
-        return self.session.catalogue.hosts[task.host.name]
 
 
 def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:

@@ -10,13 +10,13 @@ drain=500 # milliseconds: two round trips of a slow client, from SYN to request
 hold=3s   # the longest that the hold may last
 
 # Is a request still under way? Only on a connection that has lately opened, or received
-# something; ss(8) leaves out a lastrcv of 0 ms.
+# something; ss(8) leaves out a lastrcv of 0 ms. Where ss cannot tell, one may be.
 expecting() {
-    ss -HOtin state connected "( $(for port in $ports; do printf 'sport = :%s or ' "$port"; done)sport = 0 )" |
-        awk -v drain="$drain" '
-            $1 == "TIME-WAIT" { next }
-            !match($0, /lastrcv:[0-9]+/) || substr($0, RSTART + 8, RLENGTH - 8) + 0 < drain { young = 1 }
-            END { exit !young }'
+    sockets=$(ss -HOtin state connected "( $(for port in $ports; do printf 'sport = :%s or ' "$port"; done)sport = 0 )" 2>/dev/null) || return 0
+    printf '%s' "$sockets" | awk -v drain="$drain" '
+        $1 == "TIME-WAIT" { next }
+        !match($0, /lastrcv:[0-9]+/) || substr($0, RSTART + 8, RLENGTH - 8) + 0 < drain { young = 1 }
+        END { exit !young }'
 }
 
 if systemctl -q is-active caddy && command -v nft >/dev/null 2>&1; then
@@ -31,10 +31,8 @@ table inet twinedge_hold {
 flush set inet twinedge_hold ports
 add element inet twinedge_hold ports { $(for port in $ports; do printf '%s timeout %s, ' "$port" "$hold"; done) }
 END
-    if command -v ss >/dev/null 2>&1; then
-        waited=0
-        while [ $waited -lt $drain ] && expecting; do sleep 0.05; waited=$((waited + 50)); done
-    else sleep 0.5; fi
+    waited=0
+    while [ $waited -lt $drain ] && expecting; do sleep 0.05; waited=$((waited + 50)); done
     systemctl reload caddy
     status=$?
     nft delete table inet twinedge_hold 2>/dev/null

@@ -15,6 +15,8 @@
 #             /run           how the last run ended: TIME ok, or TIME failed WORDS
 #             /daemon        how the last event ended: TIME ok, or TIME failed COUNT SINCE WORDS
 #             /due-here, /due-peer   a side has received changes and has not acted on them yet
+#             /said          what unison said last; beside it what a run notes for itself:
+#                            open, left, now, brought (conflicts), carried, untouched (a cut run)
 
 set -u
 umask 077

@@ -123,16 +123,21 @@ def test_a_failed_check_after_activation_puts_the_old_file_back(
     assert hosts["vps1"].path(CADDYFILE).read_text() == before
 
 
-def test_a_broken_hop_seen_from_outside_takes_every_host_back(
-    deploy: Runbook, hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch
-):
-    deploy("--apply")
-    before = hosts["vps1"].path(CADDYFILE).read_text()
+def break_vps2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From outside, a hop through the new vps2 is seen broken."""
     monkeypatch.setattr("runbooks.transaction.rollout.SETTLE", 0.1)
     monkeypatch.setattr(
         "runbooks.transaction.rollout.broken_hops",
         lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
     )
+
+
+def test_a_broken_hop_seen_from_outside_takes_every_host_back(
+    deploy: Runbook, hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    deploy("--apply")
+    before = hosts["vps1"].path(CADDYFILE).read_text()
+    break_vps2(monkeypatch)
     site.change("services", "services.plex.hostname", "movies")
     done = deploy("--apply", "--canary", "vps1")
     assert done.status == 1
@@ -158,11 +163,7 @@ def test_the_edges_never_go_back_at_once_nor_by_themselves_at_the_same_time(
 
     undo = release.revert
     monkeypatch.setattr(release, "revert", revert)
-    monkeypatch.setattr("runbooks.transaction.rollout.SETTLE", 0.1)
-    monkeypatch.setattr(
-        "runbooks.transaction.rollout.broken_hops",
-        lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
-    )
+    break_vps2(monkeypatch)
     assert deploy("--apply", "--canary", "vps1", "--window", "60").status == 1
     assert together and not any({"vps1", "vps2"} <= busy for busy in together)
     assert windows == {"vps1": 60, "vps2": 70, "unraid": 70}
