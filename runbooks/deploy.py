@@ -1,6 +1,7 @@
-"""Render every config from the inventory and bring all hosts to it in one transaction.
+"""Render every config and bring all hosts to it in one transaction.
 
-Looks by default: prints what would change and leaves nothing on a host. --apply acts.
+Looks by default: prints what would change and leaves nothing on a host.
+--apply acts.
 """
 
 import sys
@@ -28,8 +29,9 @@ from tasks.sync import keys
 Files = Mapping[str, Sequence[ConfigFile]]
 
 EPILOG = """\
-exit status: 0 all that was asked is true, 1 something failed, 2 nothing was touched
-(usage or inventory). Without --apply, 0 also when there is something to change.
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
+touched (usage or inventory). Without --apply, 0 also when there is something
+to change.
 """
 
 

@@ -1,7 +1,8 @@
 """Rehearse the failover of services, and count what was lost.
 
-Looks by default: is everything ready, and what would be run where? --apply breaks the
-primary, watches the fallback take over, restores, and judges against the budget.
+Looks by default: is everything ready, and what would be run where? --apply
+breaks the primary, watches the fallback take over, restores, and judges
+against the budget.
 """
 
 import json
@@ -31,8 +32,9 @@ MAX_HOLD = 600.0  # seconds; longer is no rehearsal any more
 MIN_GRACE = 5.0  # seconds between the hold and the host's own restore
 
 EPILOG = """\
-exit status: 0 within the budget (or ready), 1 the budget is broken or the drill was
-refused, 2 nothing was touched (usage or inventory), 4 a fault could not be undone.
+exit status: 0 within the budget (or ready), 1 the budget is broken or the
+drill was refused, 2 nothing was touched (usage or inventory), 4 a fault could
+not be undone.
 """
 
 

@@ -1,7 +1,7 @@
-"""What does the history say: what changed, what was down, how available was everything?
+"""What does the history say: what changed, what was down, and for how long?
 
-Reads the journal of this machine only and asks no host. With --down: when was one service,
-host or hop last down, and for how long?
+Reads the journal of this machine only and asks no host. With --down: when was
+one service, host or hop last down, and for how long?
 """
 
 import json
@@ -29,9 +29,9 @@ from runbooks.survey.matrix import STYLES
 NAME, SHARE, WATCHED = 26, 10, 8  # columns of a table's name, and of its two numbers
 
 EPILOG = """\
-Times are UTC. Time in which nobody looked is unknown: it counts neither way, and `watched`
-says how much of the time is known. exit status: 0 the history has an answer, 1 it has none,
-2 usage or inventory.
+Times are UTC. Time in which nobody looked is unknown: it counts neither way,
+and `watched` says how much of the time is known. exit status: 0 the history
+has an answer, 1 it has none, 2 usage or inventory.
 """
 
 

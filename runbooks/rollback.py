@@ -1,6 +1,7 @@
 """Return hosts to an earlier release, by the same transaction as a deploy.
 
-Looks by default: lists the releases of each host. --to chooses one, --apply acts.
+Looks by default: lists the releases of each host. --to chooses one, --apply
+acts.
 """
 
 import sys
@@ -26,8 +27,8 @@ from tasks.release import Run
 PREVIOUS = "previous"
 
 EPILOG = """\
-exit status: 0 all that was asked is true, 1 something failed, 2 nothing was touched
-(usage or inventory).
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
+touched (usage or inventory).
 """
 
 

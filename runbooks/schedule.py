@@ -1,7 +1,8 @@
 """The jobs that run by themselves: verify, sync verify, readiness, drill.
 
-Shows the timers and what would change, and changes nothing. --apply brings the timers to
-what `schedule` in inventory/defaults.yaml says, --remove --apply takes them away.
+Shows the timers and what would change, and changes nothing. --apply brings
+the timers to what `schedule` in inventory/defaults.yaml says, --remove
+--apply takes them away.
 """
 
 import os
@@ -46,8 +47,9 @@ ELSEWHERE = 75  # status of --stand-in: another host runs the jobs
 TAKEOVER, HAND_BACK = "takeover", "hand-back"
 
 EPILOG = """\
-exit status: 0 all that was asked is true, 1 something failed, 2 nothing was touched
-(usage or inventory). Without --apply, 0 also when there is something to change.
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
+touched (usage or inventory). Without --apply, 0 also when there is something
+to change.
 """
 
 

@@ -1,4 +1,4 @@
-"""What every host runs, at a glance: release, commit, age, drift, lock, pending revert.
+"""What every host runs: release, commit, age, drift, lock, pending revert.
 
 Reads the hosts only; exit status 1 when one cannot be read.
 """

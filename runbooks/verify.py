@@ -52,8 +52,9 @@ STATUSES = {
     Status.FAILED: Exit.FAILED,
 }
 EPILOG = """\
-exit status: 0 all is well, 1 something failed (with --strict also: a warning), 2 usage or
-inventory, 3 some host could not be reached and nothing worse.
+exit status: 0 all is well, 1 something failed (with --strict also: a
+warning), 2 usage or inventory, 3 some host could not be reached and nothing
+worse.
 """
 
 
