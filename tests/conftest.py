@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 
 from inventory.load import load_catalogue
+from tests.endpoint import Endpoint, endpoint
 from tests.runbook import Done, Runbook
 from tests.site import Site
-from tests.unit.endpoint import Endpoint, endpoint
 from tests.unit.surveys import Edge
 
 # Enough to find what is easy to find, in a suite that stays under half a minute.

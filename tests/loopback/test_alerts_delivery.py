@@ -15,8 +15,8 @@ from journal.alerts.book import Silence
 from journal.alerts.tell import Alerting
 from journal.entries import Run
 from journal.history import History
+from tests.endpoint import Endpoint
 from tests.site import ROOT
-from tests.unit.endpoint import Endpoint
 from tests.unit.looks import MINUTE, NOON, STEP, look, stopped
 
 PLEX, ORGANIZR = stopped("plex", "unraid"), stopped("organizr", "vps2")

@@ -6,9 +6,9 @@ import pytest
 
 from journal.history import History
 from tasks.probe import Answer
+from tests.endpoint import Endpoint
 from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.endpoint import Endpoint
 from tests.unit.surveys import Edge
 
 BROKEN = Answer(status=200, body="MediaContainer")  # a stranger who gets in

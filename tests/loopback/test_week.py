@@ -17,8 +17,8 @@ from journal.entries import Run
 from journal.history import History
 from journal.store import JournalError
 from journal.watch import Watch
+from tests.endpoint import Endpoint, endpoint
 from tests.site import Site
-from tests.unit.endpoint import Endpoint, endpoint
 from tests.unit.looks import MINUTE, Broken, dead, disk, look, stopped
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
