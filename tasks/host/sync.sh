@@ -234,9 +234,9 @@ repair() { # NAME newer|HOST: without a memory nothing is deleted; what differs 
     [ $status -eq 0 ] || cat "$dir/said"
     exit $status
 }
-# What both sides have changed: the newer wins, an edit wins over a delete, a delete over a
-# change of mode or time; where neither is newer, the runner's. What loses goes to
-# conflicts/, on the side where it lost.
+# What both sides have changed: an edit wins over a delete, and both over a mere change of mode
+# or time; of two edits the newer wins, and where neither is newer, the runner's. What loses
+# goes to conflicts/, on the side where it lost.
 settle() {
     stamp=$(date -u +%Y%m%dT%H%M%S)
     : > "$dir/brought"
@@ -267,24 +267,26 @@ tell() { # how the conflicts of this pass have ended
     how=$(grep -a -e '====>' -e '<====' "$dir/said" | tr -d '\b\r')
     [ -z "$how" ] || say "$how" >> "$dir/conflicts/$stamp.txt"
 }
-# The conflicts that unison tells of: "folder|props|edit local|peer|neither PATH" a line. A
-# side has deleted it while the other changed it, if it is a folder, or a file of which only
-# the mode or time was changed ("props"), or else. A newline is \001 and a blank \002.
+# The conflicts that unison tells of: "folder|props|edit local|peer|neither PATH" a line. The
+# side has deleted what the other changed: a folder, or a file ("edit"). Or the other has only
+# changed the mode or time of a file ("props") that this side has deleted, or changed in content.
+# A newline is \001 and a blank \002.
 # "chgd dir <-?-> deleted    PATH  ", "local        : changed dir …", "PEER         : deleted"
 conflicts() {
     awk '
+        function props(change) { return change ~ /: changed props / }
         function report(side, change) {
             gsub(" ", "\002", path)
             kind = change ~ /: (changed dir|dir props changed) / ? "folder" : "edit"
-            print change ~ /: changed props / ? "props" : kind, side, path
+            print props(change) ? "props" : kind, side, path
         }
         /^........ <-[?]-> ........   / { path = substr($0, 27); open = 1; next }
         open && /^local        : / { sub(/  $/, "", path); mine = $0; open = 0; theirs = 1; next }
         open { path = path "\001" $0; next }
         theirs {
             theirs = 0
-            if (mine ~ /: deleted$/) report("local", $0)
-            else if (/: deleted$/) report("peer", mine)
+            if (mine ~ /: deleted$/ || (props($0) && !props(mine))) report("local", $0)
+            else if (/: deleted$/ || (props(mine) && !props($0))) report("peer", mine)
             else report("neither", "")
         }' "$dir/said"
 }

@@ -30,6 +30,17 @@ def until_alike(lab: Lab, seconds: float = PATIENCE) -> None:
         time.sleep(0.5)
 
 
+def meanwhile(lab: Lab, both: dict[str, str]) -> None:
+    """Each host runs its script in the tree while nothing travels, then all goes on."""
+    for host in both:
+        shell(lab, host, "systemctl stop lsyncd")
+    shell(lab, "vps1", f"flock -w 10 {STATE}/lock true")  # a run that was under way
+    for host, script in both.items():
+        shell(lab, host, f"cd {TREE} && {script}")
+    for host in both:
+        shell(lab, host, "systemctl start lsyncd")
+
+
 @pytest.fixture
 def synced(lab: Lab) -> Iterator[Lab]:
     """The lab with both trees alike; what a test leaves in them is deleted."""
@@ -94,18 +105,15 @@ def test_a_side_that_was_down_for_an_hour_catches_up_and_undoes_no_newer_work(sy
     shell(synced, "vps1", f"cd {TREE}; {before}")
     until(synced, "vps2", f"test -e {TREE}/test-gone")
     until_alike(synced)
-    for host in AN_HOUR:
-        shell(synced, host, "systemctl stop lsyncd")
-    shell(synced, "vps1", f"flock -w 10 {STATE}/lock true")  # a run that was under way
-    for host, edits in AN_HOUR.items():
-        ends = "rm 'test-deleted by vps1' test-gone;" if host == "vps1" else ""
-        script = "; ".join(
+    edits = {
+        host: "; ".join(
             f"echo of {host} > '{name}'; touch -d '-{minutes} min' '{name}'"
-            for name, minutes in edits.items()
+            for name, minutes in hour.items()
         )
-        shell(synced, host, f"cd {TREE}; {ends} {script}")
-    for host in AN_HOUR:
-        shell(synced, host, "systemctl start lsyncd")
+        for host, hour in AN_HOUR.items()
+    }
+    edits["vps1"] += "; rm 'test-deleted by vps1' test-gone"
+    meanwhile(synced, edits)
     until_alike(synced)
     names = AN_HOUR["vps1"] | AN_HOUR["vps2"]
     newest = {n: min(AN_HOUR, key=lambda host: AN_HOUR[host].get(n, 99)) for n in names}
@@ -148,13 +156,7 @@ def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: L
     )
     until_alike(synced)
     change = "chmod 600 test-* */mode */edit */x; echo edited > 'test-fol der/edit'"
-    both = {"vps1": change, "vps2": "rm -r test-*"}
-    for host in both:
-        shell(synced, host, "systemctl stop lsyncd")
-    for host, script in both.items():
-        shell(synced, host, f"cd {TREE} && {script}")
-    for host in both:
-        shell(synced, host, "systemctl start lsyncd")
+    meanwhile(synced, {"vps1": change, "vps2": "rm -r test-*"})
     listing = f"cd {TREE} && find test-* | sort | tr '\\n' ,"
     for host in ("vps1", "vps2"):
         until(synced, host, f'[ "$({listing})" = "$1" ]', "test-fol der,test-fol der/edit,")
@@ -163,6 +165,22 @@ def test_a_delete_wins_over_a_change_of_mode_and_an_edit_over_a_delete(synced: L
     for lost in ("test-mode", "test-emptied/x", "test-fol der/mode"):
         assert f"/{lost}\n" in told, "the loser is kept"
         assert f"deleted    {lost}" in told
+
+
+def test_a_change_of_content_wins_over_a_mere_change_of_mode_or_time(synced: Lab):
+    shell(synced, "vps1", f"cd {TREE} && echo first > 'test- 1' && echo first > 'test- 2'")
+    until_alike(synced)
+    moved = "echo of {} > /run/older && touch -d '-70 min' /run/older && mv /run/older 'test- {}'"
+    change = "chmod 600 'test- {0}' && touch 'test- {0}'"
+    both = {
+        "vps1": f"{moved.format('vps1', 1)} && {change.format(2)}",
+        "vps2": f"{moved.format('vps2', 2)} && {change.format(1)}",
+    }
+    meanwhile(synced, both)
+    for host in both:
+        until(synced, host, f'[ "$(cd {TREE} && cat test-*)" = "$1" ]', "of vps1\nof vps2")
+    told = shell(synced, "vps1", f"cat {STATE}/conflicts/*.txt")
+    assert "test- 1" in told and "test- 2" in told, "that a change of mode was lost is told"
 
 
 def test_what_is_deleted_after_a_run_was_cut_off_stays_deleted(synced: Lab):
