@@ -100,9 +100,10 @@ run() { # NAME
     if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
     remember
     pass ""
-    if [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' "$dir/said"; then
-        forget_both && pass ""
-    fi
+    # A memory that a run had half put in place is mended by the next one, which looks for it too
+    # early and gives up all the same.
+    if memory_is_broken; then pass ""; fi
+    if memory_is_broken; then forget_both && pass ""; fi
     [ $status -ge 3 ] || rm -f "$dir/cut"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
@@ -307,6 +308,11 @@ clear_emptied() { # what was brought back and has stayed empty; lsyncd sees it g
     sort -r "$dir/brought" | while IFS= read -r path; do
         rmdir "$directory/$(plain "$path")" 2>/dev/null
     done
+}
+memory_is_broken() { # gone on one side, cut off or empty: what a power cut leaves of a new file
+    [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' \
+        -e 'exception raised in loading archive' -e 'rchives are not identical' \
+        -e 'rchive file seems damaged' -e 'orrupted archive' "$dir/said"
 }
 # A memory that only one side still has cannot be trusted. Without one, unison joins both
 # sides and deletes nothing.

@@ -203,6 +203,37 @@ def test_what_is_deleted_after_a_run_was_cut_off_stays_deleted(synced: Lab):
         assert shell(synced, host, f"cat {TREE}/{edited}") == "edited\n"
 
 
+def test_a_memory_that_a_kill_left_half_put_in_place_is_whole_again_and_used(synced: Lab):
+    shell(synced, "vps1", f"echo x > {TREE}/test-gone")
+    until(synced, "vps2", f"test -e {TREE}/test-gone")
+    joined = f"grep -c 'joined anew' {STATE}/history || :"
+    before = shell(synced, "vps1", joined)
+    # unison links a new memory, tm…, to ar… on each side: here the old one is gone already
+    both = {
+        "vps1": f"rm test-gone && cd {STATE}/unison && for ar in ar*; do mv $ar tm${{ar#ar}}; done",
+        "vps2": f"cd {STATE}/unison && for ar in ar*; do ln $ar tm${{ar#ar}}; done",
+    }
+    meanwhile(synced, both)
+    until(synced, "vps2", f"! test -e {TREE}/test-gone")
+    assert shell(synced, "vps1", joined) == before, "a memory made anew would bring it back"
+
+
+@pytest.mark.parametrize(("host", "size"), [("vps1", "0"), ("vps2", "0"), ("vps2", "100")])
+def test_a_memory_that_is_damaged_is_made_anew_and_nothing_is_deleted(
+    synced: Lab, host: str, size: str
+):
+    stays = f"{host} {size}"
+    shell(synced, "vps1", f"cd {TREE} && echo first > test-edited && echo {stays} > test-stays")
+    until_alike(synced)
+    both = {"vps1": "echo edited > test-edited", "vps2": "echo new > test-new"}
+    damage = f"; for ar in {STATE}/unison/ar*; do truncate -s {size} $ar; done"
+    meanwhile(synced, {**both, host: both[host] + damage})
+    for each in both:
+        until(synced, each, f'[ "$(cd {TREE} && cat test-*)" = "$1" ]', f"edited\nnew\n{stays}")
+    told = shell(synced, "vps1", f"tail -n 3 {STATE}/history")
+    assert "the memory of resolver was not whole: joined anew" in told
+
+
 def test_a_large_file_is_never_seen_half(synced: Lab):
     size = 50_000_000
     watch = (
