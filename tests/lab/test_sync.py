@@ -234,6 +234,23 @@ def test_a_memory_that_is_damaged_is_made_anew_and_nothing_is_deleted(
     assert "the memory of resolver was not whole: joined anew" in told
 
 
+def test_what_a_run_that_was_cut_off_had_carried_goes_even_with_a_damaged_memory(synced: Lab):
+    cut = (
+        "echo Unison started propagating changes at $(date '+%T.00 on %d %b %Y');"
+        f"echo '[BGN] Copying test-cut from {TREE} to //vps2/{TREE}';"
+        "echo '[END] Copying test-cut'"
+    )
+    both = {
+        "vps1": f"{{ {cut}; }} > {STATE}/cut && touch -d '+1 min' {STATE}/cut; "
+        f"for ar in {STATE}/unison/ar*; do : > $ar; done",
+        "vps2": "echo x > test-cut && touch -d '-70 min' test-cut && echo y > test-new",
+    }
+    meanwhile(synced, both)
+    until(synced, "vps1", f"test -e {TREE}/test-new")
+    for host in both:
+        until(synced, host, f"! test -e {TREE}/test-cut")
+
+
 def test_a_large_file_is_never_seen_half(synced: Lab):
     size = 50_000_000
     watch = (
