@@ -97,9 +97,9 @@ run() { # NAME
     began=$(date +%s%N)
     status=3
     record # what a run that was killed has done
-    if ! with_memory after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
+    if ! after_cut; then note run "failed $(reason "$dir/said")"; cat "$dir/said"; exit 1; fi
     remember
-    with_memory pass ""
+    pass ""
     [ $status -ge 3 ] || rm -f "$dir/cut"
     if [ $status -eq 1 ]; then settle; clear_emptied; fi
     record
@@ -116,8 +116,8 @@ clear_after_dead() {
 # side has deleted it since, unison would take it for new on the other. It is deleted there,
 # too, unless it was changed there. (Not where a name has two lines.)
 after_cut() {
-    : > "$dir/said"
     [ -s "$dir/cut" ] || return 0
+    : > "$dir/said"
     since=$(awk '
         /^Synchronization (in)?complete/ { since = "" }
         !since && sub(/.* started propagating changes at /, "") { sub(/ on /, " "); since = $0 }
@@ -182,7 +182,14 @@ remember() {
         say "Kept alike on $here and $peer by twinedge. Leave this file here." > "$directory/$MARK"
 }
 # One run of unison; what only one side changed is carried over, whatever both changed stays.
+# A memory that a run had half put in place is mended by the next one, which looks for it too
+# early and gives up all the same. One that stays broken is made anew.
 pass() { # CONFLICT-STAMP OPTION…
+    carry "$@"
+    if memory_is_broken; then carry "$@"; fi
+    if memory_is_broken && forget_both; then carry "$@"; fi
+}
+carry() { # CONFLICT-STAMP OPTION…
     aside=$1
     shift
     backups=$dir/backup
@@ -304,15 +311,6 @@ clear_emptied() { # what was brought back and has stayed empty; lsyncd sees it g
     sort -r "$dir/brought" | while IFS= read -r path; do
         rmdir "$directory/$(plain "$path")" 2>/dev/null
     done
-}
-# A memory that a run had half put in place is mended by the next one, which looks for it too
-# early and gives up all the same. One that stays broken is made anew.
-with_memory() { # COMMAND…
-    "$@"
-    outcome=$?
-    if memory_is_broken; then "$@"; outcome=$?; fi
-    if memory_is_broken; then forget_both && "$@"; outcome=$?; fi
-    return $outcome
 }
 memory_is_broken() { # gone on one side, cut off or empty: what a power cut leaves of a new file
     [ $status -eq 3 ] && grep -q -e 'nconsistent state' -e 'archive.*missing' \
