@@ -1,26 +1,50 @@
-"""Unit tests: no network, no lab; hosts are folders (tests/unit/fakehosts.py)."""
+"""Unit tests: no network, no lab; hosts are small roots (tests/unit/fakehosts.py)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from inventory.source import Source
 from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.fakehosts import FakeHosts
+from tests.unit.fakehosts import FakeHost, FakeHosts
+from tests.unit.hostroot import own_mounts
 
 COMMIT = "a" * 40
 
 
-@pytest.fixture
-def hosts(site: Site, monkeypatch: pytest.MonkeyPatch) -> FakeHosts:
+@pytest.fixture(scope="package")
+def mounts() -> Iterator[None]:
+    """Nothing that these tests mount is seen outside of them."""
     if os.geteuid() != 0:
-        pytest.skip("managed files belong to root, so this test has to be root")
+        pytest.skip("a host's script is root's, and a root of its own needs root to mount it")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(own_mounts())
+        except OSError as refused:
+            pytest.skip(f"no mount namespace can be had here: {refused}")
+        yield
+
+
+@pytest.fixture
+def host(mounts: None, tmp_path: Path) -> Iterator[FakeHost]:
+    """One host without an inventory."""
+    made = FakeHost(tmp_path / "host")
+    yield made
+    made.root.close()
+
+
+@pytest.fixture
+def hosts(mounts: None, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHosts]:
+    """Every host of the site, which has no syncs."""
     site.change("services", "syncs", {})
     made = FakeHosts(site)
     monkeypatch.setattr("nornir_netmiko.connections.netmiko.ConnectHandler", made.connect)
-    return made
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,61 +1,66 @@
-"""Hosts without a network: a folder each, in which the product's own shell scripts run.
+"""Hosts without a network: a root file system each, in which the product's scripts run.
 
 `connect` stands in for `nornir_netmiko.connections.netmiko.ConnectHandler`, the one seam:
 everything above it (runbook, Nornir, threads, inventory) and the script on the host are
-real. Tools that a test host has not are small stubs in the host's `bin`.
+real, and so are its paths. Tools that a test host has not are small stubs in /usr/local/sbin.
 """
 
-import os
-import stat
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import paramiko
+import pytest
 
 from tests.site import Site
+from tests.unit.hostroot import HostRoot
 
+SHELLS = ("dash", "bash", "busybox")  # what `sh` is on somebody's host
 TOOLS = ("caddy", "cloudflared", "lsyncd", "unbound-checkconf", "systemctl", "nft")
 CLOUDFLARED = 'echo "Validating rules from F"\necho OK\n'
+SLEEP = 'case $1 in 0.*) exec /bin/sleep 0.02 ;; esac\nexec /bin/sleep "$1"\n'
 
 
 class FakeHost:
-    """One host: `root` is its file system, `calls` what its stubs were called with."""
+    """One host: `path` is a file of it, `calls` what its stubs were called with."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.bin = root / "bin"
-        self.bin.mkdir(parents=True)
-        self.shell = "sh"
+    def __init__(self, folder: Path) -> None:
+        self.root = HostRoot(folder)
+        self.path = self.root.path
+        self.state, self.mcp = self.path("/var/lib/twinedge"), self.path("/etc/mcp/mcp.json")
+        self.bin = self.path("/usr/local/sbin")
+        self.bin.mkdir()
         self.sessions = 0
         self.refuses: Exception | None = None
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
         self.stub("curl", "")
-        self.stub("sleep", 'case $1 in 0.*) exec /bin/sleep 0.02 ;; esac\nexec /bin/sleep "$1"\n')
+        self.stub("sleep", SLEEP)
+
+    def use_shell(self, shell: str) -> None:
+        """From here on `sh` is this one of SHELLS."""
+        program = shutil.which(shell)
+        if program is None:
+            pytest.skip(f"{shell} is not installed: script/bootstrap brings it")
+        (self.bin / "sh").symlink_to(program)
 
     def stub(self, tool: str, body: str) -> None:
         """Make `tool` a script of this body; every call is noted in `calls`."""
         path = self.bin / tool
-        log = self.root / "calls"
-        path.write_text(f'#!/bin/sh\necho "{tool} $*" >> {log}\n{body}', encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        path.write_text(f'#!/bin/sh\necho "{tool} $*" >> /calls\n{body}', encoding="utf-8")
+        path.chmod(0o755)
 
     def remove_tool(self, tool: str) -> None:
         (self.bin / tool).unlink()
 
     @property
     def calls(self) -> list[str]:
-        log = self.root / "calls"
+        log = self.path("/calls")
         return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
-    def path(self, path: str) -> Path:
-        return self.root / path.lstrip("/")
-
     def run(self, script: bytes) -> "subprocess.CompletedProcess[bytes]":
-        env = {"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": str(self.root)}
-        command = [*self.shell.split(), "-c", 'eval "$(cat)"']
-        return subprocess.run(command, input=script, capture_output=True, env=env, timeout=60)
+        return self.root.run(["sh", "-c", 'eval "$(cat)"'], script)
 
 
 class _Channel:
@@ -117,16 +122,19 @@ class _Connection:
 
 
 class FakeHosts:
-    """The hosts of a Site, by name, and the stand-in for ConnectHandler."""
+    """The hosts of a Site, by name, and the stand-in for ConnectHandler; none has systemd."""
 
     def __init__(self, site: Site) -> None:
         self.by_address: dict[str, FakeHost] = {}
         self.by_name: dict[str, FakeHost] = {}
         self.opened = 0
+        groups = site.read("groups")
         for name, entry in site.read("hosts").items():
             host = FakeHost(site.folder / "hosts" / name)
             self.by_address[entry["hostname"]] = self.by_name[name] = host
-            self._keep_inside(site, name, host)
+            site.change("hosts", f"{name}.data.manager", "unraid")
+            for key, path in groups[entry["groups"][0]]["data"].get("paths", {}).items():
+                setattr(host, key, host.path(path))
 
     def __getitem__(self, name: str) -> FakeHost:
         return self.by_name[name]
@@ -138,11 +146,6 @@ class FakeHosts:
             raise host.refuses
         return _Connection(host)
 
-    @staticmethod
-    def _keep_inside(site: Site, name: str, host: FakeHost) -> None:
-        """Every path of the inventory lies below the host's own folder; no systemd."""
-        from inventory.catalogue import Paths
-
-        defaults = {k: v for k, v in vars(Paths()).items() if isinstance(v, str)}
-        paths = {key: str(host.path(path)) for key, path in defaults.items()}
-        site.change("hosts", f"{name}.data", {"paths": paths, "manager": "unraid"})
+    def close(self) -> None:
+        for host in self.by_name.values():
+            host.root.close()

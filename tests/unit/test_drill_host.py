@@ -1,7 +1,5 @@
 """The host's side of a drill, run for real in a folder, with docker as a stub."""
 
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,11 +12,11 @@ from tasks.drill import restore
 from tasks.drill.faults import Fault, make_fault
 from tasks.release import Run
 from tests.site import Site
-from tests.unit.fakehosts import FakeHost, FakeHosts
+from tests.unit.fakehosts import SHELLS, FakeHost, FakeHosts
 
 # Remembers in a file whether the container runs, and whether it is paused.
 DOCKER = """\
-state={root}/container
+state=/container
 case $1 in
 stop | kill) echo 'false false' > $state ;;
 start) echo 'true false' > $state ;;
@@ -27,7 +25,6 @@ unpause) echo 'true false' > $state ;;
 inspect) cat $state ;;
 esac
 """
-SHELLS = [shell for shell in ("dash", "busybox sh") if shutil.which(shell.split()[0])]
 
 
 class Drill:
@@ -62,20 +59,19 @@ class Drill:
 
     @property
     def container(self) -> str:
-        return (self.fake.root / "container").read_text().strip()
+        return self.fake.path("/container").read_text().strip()
 
 
 @pytest.fixture(params=SHELLS)
 def drill(request, site: Site, hosts: FakeHosts) -> Iterator[Drill]:
     fake = hosts["vps2"]
-    fake.shell = request.param
-    fake.stub("docker", DOCKER.format(root=fake.root))
-    (fake.root / "container").write_text("true false\n")
+    fake.use_shell(request.param)
+    fake.stub("docker", DOCKER)
+    fake.path("/container").write_text("true false\n")
     from runbooks.failover import flags
 
     yield Drill(open_session(flags().parse_args(["--config", str(site.config)])), fake)
-    subprocess.run(["sh", "-c", f"kill -- -$(cat {fake.root}/var/lib/twinedge/drill/sleeper)"],
-                   capture_output=True)  # fmt: skip
+    fake.run(b"kill -- -$(cat /var/lib/twinedge/drill/sleeper)")
 
 
 def test_a_fault_is_made_behind_an_armed_restore_and_taken_back(drill: Drill):
@@ -127,7 +123,7 @@ def test_a_release_that_is_not_confirmed_refuses_a_drill(drill: Drill):
 
 def test_a_fault_that_cannot_be_made_leaves_nothing_armed(drill: Drill):
     broken = DOCKER.replace("pause) echo", "pause) echo no such container >&2; exit 1; echo")
-    drill.fake.stub("docker", broken.format(root=drill.fake.root))
+    drill.fake.stub("docker", broken)
     with pytest.raises(restore.DrillRefused, match="no such container"):
         drill.inject()
     state = drill.look()
@@ -162,8 +158,6 @@ def test_the_operators_command_is_all_that_is_needed(drill: Drill, site: Site):
     drill.inject()
     command = restore.by_hand(load_catalogue(site.config).hosts["vps2"])
     remote = command.partition(" ")[2].partition(" ")[2].strip("'")
-    subprocess.run(
-        ["sh", "-c", remote], env={"PATH": f"{drill.fake.bin}:/usr/bin:/bin"}, check=True
-    )
+    assert drill.fake.run(remote.encode()).returncode == 0
     assert drill.container == "true false"
     assert drill.look().armed is None

@@ -1,42 +1,35 @@
 """One look at a host: the script in real shells, and what is read from its output."""
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from inventory.load import load_catalogue
 from tasks.checks.sync import left_out
 from tasks.observe import Observation, Question, parse, script
 from tests.site import Site
+from tests.unit.fakehosts import SHELLS, FakeHost
 
-SHELLS = [["sh"], ["busybox", "sh"]]
 
-
-def look(site: Site, shell: list[str], *questions: Question) -> Observation:
-    """What this machine itself answers; nothing is asked over a network."""
-    if shutil.which(shell[0]) is None:
-        pytest.skip(f"no {shell[0]} on this machine")
-    site.change("defaults", "data.paths", {"state": f"{site.folder}/state"})
-    host = load_catalogue(site.config).hosts["vps1"]
-    text = script(host, [], questions, 1.0)
-    done = subprocess.run(shell, input=text, text=True, capture_output=True, timeout=30)
+def look(site: Site, host: FakeHost, *questions: Question) -> Observation:
+    text = script(load_catalogue(site.config).hosts["vps1"], [], questions, 1.0)
+    done = host.run(text.encode())
     assert done.returncode == 0, done.stderr
-    return parse(done.stdout, [], sent=0.0, received=0.0)
+    return parse(done.stdout.decode(), [], sent=0.0, received=0.0)
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_every_question_is_answered_with_its_status_and_lines(
-    site: Site, shell: list[str], tmp_path: Path
-):
-    file = tmp_path / "no-final-newline"
-    file.write_text("@ 0 not a header\n\nlast", encoding="utf-8")
+@pytest.fixture(params=SHELLS)
+def each(request: pytest.FixtureRequest, host: FakeHost) -> FakeHost:
+    """A host with each shell."""
+    host.use_shell(request.param)
+    return host
+
+
+def test_every_question_is_answered_with_its_status_and_lines(site: Site, each: FakeHost):
+    each.path("/etc/no-final-newline").write_text("@ 0 not a header\n\nlast", encoding="utf-8")
     seen = look(
         site,
-        shell,
-        Question(name="a file's text", words=("cat", str(file))),
-        Question(name="nothing", words=("cat", str(tmp_path / "absent"))),
+        each,
+        Question(name="a file's text", words=("cat", "/etc/no-final-newline")),
+        Question(name="nothing", words=("cat", "/etc/absent")),
         Question(name="tool", words=("bounded", "no-such-tool")),
         Question(name="hung", words=("bounded", "sleep", "20")),
     )
@@ -48,19 +41,15 @@ def test_every_question_is_answered_with_its_status_and_lines(
     assert seen.state.current is None
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_look_leaves_nothing_behind(site: Site, shell: list[str]):
-    before = set(Path("/run").glob("twinedge-look.*")) | set(Path("/tmp").glob("tmp.*"))
-    look(site, shell, Question(name="true", words=("true",)))
-    after = set(Path("/run").glob("twinedge-look.*")) | set(Path("/tmp").glob("tmp.*"))
-    assert after <= before
+def test_a_look_leaves_nothing_behind(site: Site, each: FakeHost):
+    before = sorted(each.root.files())
+    look(site, each, Question(name="true", words=("true",)))
+    assert sorted(each.root.files()) == before
+    assert not [*each.path("/run").iterdir(), *each.path("/tmp").iterdir()]
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_two_trees_have_one_digest_when_all_that_counts_is_alike(
-    site: Site, shell: list[str], tmp_path: Path
-):
-    one, other = tmp_path / "one", tmp_path / "other"
+def test_two_trees_have_one_digest_when_all_that_counts_is_alike(site: Site, each: FakeHost):
+    one, other = each.path("/one"), each.path("/other")
     for tree in (one, other):
         (tree / "logs").mkdir(parents=True)
         (tree / "a b'c").write_text("text")
@@ -69,11 +58,8 @@ def test_two_trees_have_one_digest_when_all_that_counts_is_alike(
     words = left_out(("*.db", "logs/"))
 
     def trees() -> list[str]:
-        seen = look(
-            site,
-            shell,
-            *(Question(name=t.name, words=("tree", str(t), *words)) for t in (one, other)),
-        )
+        asked = [Question(name=t, words=("tree", f"/{t}", *words)) for t in ("one", "other")]
+        seen = look(site, each, *asked)
         return [seen.reply(tree.name).text for tree in (one, other)]
 
     first = trees()
@@ -90,22 +76,23 @@ def test_the_clock_is_known_as_well_as_the_round_trip_leaves_it_open():
     assert parse(coarse, [], sent=1000.0, received=1001.1).clock_ahead == pytest.approx((-0.1, 1.0))
 
 
-def test_hostile_words_reach_the_shell_as_they_are(site: Site, tmp_path: Path):
-    hostile = "$(touch pwned) `x` ' \" ; & \\"
-    seen = look(site, ["sh"], Question(name=hostile, words=("echo", hostile)))
+def test_hostile_words_reach_the_shell_as_they_are(site: Site, each: FakeHost):
+    hostile = "$(touch /pwned) `x` ' \" ; & \\"
+    seen = look(site, each, Question(name=hostile, words=("printf", "%s", hostile)))
     assert seen.reply(hostile).text == hostile
-    assert not (tmp_path / "pwned").exists()
+    assert not each.path("/pwned").exists()
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_the_last_transfers_are_known_when_the_history_has_just_been_set_aside(
-    site: Site, shell: list[str], tmp_path: Path
+    site: Site, each: FakeHost
 ):
-    asked = Question(name="records", words=("sync_records", str(tmp_path)))
-    (tmp_path / "history.1").write_text("1790000000 120ms 0 2\n1790000060 80ms 1 0\n")
-    assert look(site, shell, asked).reply("records").text == (
+    asked = Question(name="records", words=("sync_records", "/records"))
+    records = each.path("/records")
+    records.mkdir()
+    (records / "history.1").write_text("1790000000 120ms 0 2\n1790000060 80ms 1 0\n")
+    assert look(site, each, asked).reply("records").text == (
         "to-here 1790000060 80ms 1 0\nto-peer 1790000000 120ms 0 2"
     )
     joined = "1790000091 the memory of resolver was not whole: joined anew\n"
-    (tmp_path / "history").write_text(f"1790000090 70ms 3 0\n{joined}")
-    assert "to-here 1790000090 70ms 3 0" in look(site, shell, asked).reply("records").text
+    (records / "history").write_text(f"1790000090 70ms 3 0\n{joined}")
+    assert "to-here 1790000090 70ms 3 0" in look(site, each, asked).reply("records").text

@@ -196,8 +196,7 @@ def job(hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | No
     activation = Activation(name="job", order=60, command="systemctl job", check="true")
 
     def build(host: Any, *_: object) -> ConfigFile:
-        path = str(hosts[host.name].path("/etc/job"))
-        return ConfigFile(name="job", path=path, text=wanted["text"], activation=activation)
+        return ConfigFile(name="job", path="/etc/job", text=wanted["text"], activation=activation)
 
     row = (build, lambda host, catalogue: True)
     monkeypatch.setattr(configs, "ROWS", (*configs.ROWS, row))

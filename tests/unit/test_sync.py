@@ -1,4 +1,4 @@
-"""The sync runbook against two hosts that are folders; their synced tree is one folder."""
+"""The sync runbook against two fake hosts; their synced tree is one folder."""
 
 import json
 import os
@@ -17,6 +17,8 @@ from tests.site import Site
 from tests.unit.fakehosts import FakeHosts
 
 STAMP, EARLIER = "20260301T120000", "20260228T080000"
+TREE = "/etc/unbound/local.d"
+RESOLVER = {"hosts": ["vps1", "vps2"], "directory": TREE, "service": "dns", "after": "reload"}
 HOW = "changed  <==== changed    it's mine  \nchanged  ====> deleted    other  \n"
 
 
@@ -25,9 +27,7 @@ class Pair:
 
     def __init__(self, hosts: FakeHosts, tree: Path) -> None:
         self.hosts, self.tree = hosts, tree
-        self.folders = {
-            name: hosts[name].path("/var/lib/twinedge/sync/resolver") for name in ("vps1", "vps2")
-        }
+        self.folders = {name: hosts[name].state / "sync" / "resolver" for name in ("vps1", "vps2")}
         for folder in self.folders.values():
             (folder / "conflicts").mkdir(parents=True)
         (tree / "it's mine").write_text("newer\n")
@@ -41,19 +41,14 @@ class Pair:
 
 
 @pytest.fixture
-def pair(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pair:
-    if os.geteuid() != 0:
-        pytest.skip("what a sync has written down is root's, so this test has to be root")
+def pair(hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pair:
     tree = tmp_path / "tree"
     tree.mkdir()
-    monkeypatch.setattr("inventory.rules.PASSING_FOLDERS", ())  # a test's folder is one
     monkeypatch.setattr("runbooks.twoway.canary.QUIET", 0)
     monkeypatch.setenv("COLUMNS", "80")
-    site.change("services", "syncs.antigravity", None)
-    site.change("services", "syncs.resolver.directory", str(tree))
-    hosts = FakeHosts(site)
-    monkeypatch.setattr("nornir_netmiko.connections.netmiko.ConnectHandler", hosts.connect)
+    site.change("services", "syncs.resolver", RESOLVER)
     for name in ("vps1", "vps2"):
+        hosts[name].root.lend(tree, TREE)
         answer = f"case $1 in is-active) echo active ;; show) echo {os.getpid()} ;; esac\n"
         hosts[name].stub("systemctl", answer)
     return Pair(hosts, tree)
@@ -159,7 +154,7 @@ def test_what_was_kept_goes_back_and_what_it_replaces_is_kept_in_turn(sync: Runb
     assert "-older\n+newer" in sync("conflicts", "--id", STAMP).out
     done = sync("conflicts", "--id", STAMP, "--choose", "kept")
     settled = pair.folders["vps1"] / "settled"
-    assert f"the other lies on vps1 in {settled}/{STAMP}.replaced" in done.out
+    assert f"lies on vps1 in /var/lib/twinedge/sync/resolver/settled/{STAMP}.replaced" in done.out
     assert (pair.tree / "it's mine").read_text() == "older\n"
     assert (settled / f"{STAMP}.replaced" / "it's mine").read_text() == "newer\n"
     assert (settled / STAMP / "it's mine").read_text() == "older\n"
