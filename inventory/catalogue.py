@@ -18,6 +18,7 @@ from inventory.fields import (
     HomePath,
     Line,
     Name,
+    Network,
     Path,
     Pattern,
     Port,
@@ -38,6 +39,7 @@ Role = Literal["edge", "media"]
 Manager = Literal["systemd", "docker", "unraid"]
 Access = Literal["protected", "open", "tailnet"]
 
+TAILNET = ("100.64.0.0/10", "fd7a:115c:a1e0::/48")  # every tailnet's addresses
 RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
 
 # Never synced, whatever the entry says: half files, live databases, logs.
@@ -276,10 +278,15 @@ class Memory(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Site(Strict):
-    """What differs from one operator to the next: inventory/defaults.yaml."""
+    """What differs from one operator to the next: inventory/defaults.yaml.
+
+    `access_from` are networks from which people come beside the tailnet, such as the LAN
+    behind a subnet router that shows its clients' own addresses.
+    """
 
     domain: DnsName
     control: Name
+    access_from: tuple[Network, ...] = ()
     tunnel: Tunnel
     access: ZeroTrust
     tls: Tls
@@ -291,6 +298,11 @@ class Site(Strict):
     metrics: Metrics | None = None
     heartbeat: Heartbeat | None = None
     page: Page | None = None
+
+    @property
+    def guests(self) -> tuple[str, ...]:
+        """The networks whose clients an edge serves, by the address that they come from."""
+        return (*TAILNET, *map(str, self.access_from))
 
     @property
     def page_name(self) -> str | None:

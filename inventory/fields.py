@@ -8,6 +8,7 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
+WIDEST = {4: 8, 6: 16}  # the shortest prefix of a network that somebody owns
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -59,6 +61,17 @@ def span(text: Any) -> timedelta:
     if match is None or not int(match[1]):
         raise ValueError(f"{text!r} is not a time such as 90s, 20m, 2h or 3d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def _network(text: Any) -> IPv4Network | IPv6Network:
+    """A network in which the operator knows everybody. Raises ValueError."""
+    try:
+        network = ip_network(str(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network such as 192.168.1.0/24 ({error})") from error
+    if network.prefixlen < WIDEST[network.version]:
+        raise ValueError(f"{text!r} is half the internet: name your own networks")
+    return network
 
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -135,6 +148,7 @@ Pattern = Annotated[
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
 WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]

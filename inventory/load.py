@@ -19,6 +19,7 @@ SITE_KEYS = (
     "control",
     "tunnel",
     "access",
+    "access_from",
     "tls",
     "resolver",
     "journal",

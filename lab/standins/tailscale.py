@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from lab.standins.mesh import Mesh, MeshError, MeshHost, read_mesh
@@ -17,6 +18,8 @@ from lab.standins.mesh import Mesh, MeshError, MeshHost, read_mesh
 VERSION = "1.80.0\n  twinedge lab stand-in for tailscale, its mesh is the lab's bridge"
 NEVER = "0001-01-01T00:00:00Z"  # tailscale's zero time
 RELAY = "lab"
+FILTERS = ["off", "nodivert", "on"]  # in the order of tailscale's own numbers
+PREFS = Path("/run/tailscale-lab-netfilter-mode")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -35,6 +38,21 @@ def dns(mesh: Mesh, arguments: argparse.Namespace) -> int:
 
 def address(mesh: Mesh, _: argparse.Namespace) -> int:
     print(mesh.me.address)
+    return 0
+
+
+def prefs(_: Mesh, __: argparse.Namespace) -> int:
+    """The one preference that the lab keeps. No filter stands behind it here."""
+    try:
+        mode = PREFS.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        mode = "on"
+    print(json.dumps({"NetfilterMode": FILTERS.index(mode)}, indent=2))
+    return 0
+
+
+def set_prefs(_: Mesh, arguments: argparse.Namespace) -> int:
+    PREFS.write_text(arguments.netfilter_mode, encoding="utf-8")
     return 0
 
 
@@ -134,6 +152,12 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("what", choices=["status"])
     command.add_argument("--json", action="store_true")
     command.set_defaults(run=dns)
+    command = commands.add_parser("debug")
+    command.add_argument("what", choices=["prefs"])
+    command.set_defaults(run=prefs)
+    command = commands.add_parser("set")
+    command.add_argument("--netfilter-mode", choices=FILTERS, required=True)
+    command.set_defaults(run=set_prefs)
     command = commands.add_parser("ip")
     command.add_argument("-4", action="store_true", dest="four")
     command.set_defaults(run=address)

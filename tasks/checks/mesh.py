@@ -12,7 +12,9 @@ from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 from tasks.observe import Question, Reply
 
-STATUS = "tailscale status"
+STATUS, PREFS = "tailscale status", "tailscale prefs"
+# tailscale's NetfilterMode: with 0 nothing, with 1 only rules of your own use its filter.
+FILTERS = {0: "off", 1: "nodivert", 2: "on"}
 KEY_NOTICE = timedelta(days=14)  # a key that ends cuts the host off; renewing needs a login
 PONG = re.compile(r"^pong from .* via (?P<via>\S+) in (?P<time>\S+)$", re.MULTILINE)
 PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
@@ -20,6 +22,7 @@ PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     yield Question(name=STATUS, words=("bounded", "tailscale", "status", "--json"))
+    yield Question(name=PREFS, words=("bounded", "tailscale", "debug", "prefs"))
     for peer in catalogue.hosts.values():
         if peer.name != host.name:
             yield Question(name=f"reach {peer.name}", words=("reach", str(peer.address)))
@@ -29,6 +32,7 @@ def judge(survey: Survey) -> Iterator[Finding]:
     now = datetime.now(UTC)
     for host in (host for host in survey.hosts if host.name in survey.seen):
         yield _membership(host.name, survey.reply(host.name, STATUS), now)
+        yield _filter(host.name, survey.reply(host.name, PREFS))
         for peer in survey.catalogue.hosts.values():
             if peer.name != host.name:
                 yield _pair(host.name, peer, survey.reply(host.name, f"reach {peer.name}"))
@@ -77,6 +81,30 @@ def key_left(expiry: object, now: datetime) -> timedelta | None:
         return None
     # Go writes nanoseconds, which Python before 3.11 could not read; ours can.
     return datetime.fromisoformat(expiry) - now
+
+
+def _filter(host: str, reply: Reply) -> Finding:
+    mode = filter_mode(reply)
+    return Finding(
+        check="mesh",
+        subject=f"tailscale's filter on {host}",
+        vantage=host,
+        status=Status.SKIPPED if mode is None else Status.OK if mode == "on" else Status.WARN,
+        seen=mode or (reply.text[:60] if reply.is_missing else "tailscale does not tell"),
+        expected="on: no packet with a tailnet address comes in beside the tailnet",
+        host=host,
+        hop=f"mesh {host}",
+        todo=f"on {host}: tailscale set --netfilter-mode=on",
+        needs=(parts.host(host),),
+    )
+
+
+def filter_mode(reply: Reply) -> str | None:
+    """What `tailscale debug prefs` says of its packet filter; None where it says nothing."""
+    try:
+        return FILTERS.get(json.loads(reply.text)["NetfilterMode"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _pair(host: str, peer: Host, reply: Reply) -> Finding:

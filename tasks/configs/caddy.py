@@ -20,6 +20,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     text = render(
         "caddy/Caddyfile.j2",
         address=host.address,
+        guests=catalogue.site.guests,
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
         retry_window=_duration(RETRY_WINDOW),
@@ -34,6 +35,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
                 "write_timeout": _duration(service.write_timeout),
                 "failover": service.has_failover,
                 "public": service.is_public,
+                "open": service.access == "open",
             }
             for service in catalogue.web_services
         ],

@@ -17,6 +17,7 @@ def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         "resolver/unbound.conf.j2",
         address=host.address,
         domain=catalogue.site.domain,
+        guests=catalogue.site.guests,
         records=[
             (name, address)
             for name, addresses in catalogue.records.items()

@@ -102,6 +102,7 @@ class Edge:
                 json.dumps({"SplitDNSRoutes": {catalogue.site.domain: resolvers}})
             ),
             (name, mesh.STATUS): ok(json.dumps({"BackendState": "Running", "Self": {}})),
+            (name, mesh.PREFS): ok(json.dumps({"NetfilterMode": 2})),
             (name, host.DISKS): ok("/dev/sda1 1000 200 800 20% /"),
             (name, host.UNITS): ok(units),
             (name, host.WATCHES): ok("2 8192"),

@@ -250,6 +250,20 @@ def test_split_dns_that_lists_one_resolver_is_found_and_without_tailscale_skippe
 # --- mesh
 
 
+@pytest.mark.parametrize(("mode", "word"), [(0, "off"), (1, "nodivert")])
+def test_a_tailscale_without_its_filter_is_told_by_name(edge: Edge, mode: int, word: str):
+    edge.replies["vps1", mesh.PREFS] = ok(f'{{"NetfilterMode": {mode}}}')
+    fault = the_fault(edge)
+    assert (fault.status, fault.seen) == (Status.WARN, word)
+
+
+@pytest.mark.parametrize("reply", [MISSING, ok(""), ok("{}"), ok('{"NetfilterMode": 9}')])
+def test_a_filter_that_nobody_tells_of_is_skipped_and_not_held_for_on(edge: Edge, reply: Reply):
+    edge.replies["vps1", mesh.PREFS] = reply
+    found = {f.subject: f.status for f in judge(edge.survey(), ["mesh"])}
+    assert found["tailscale's filter on vps1"] is Status.SKIPPED
+
+
 @pytest.mark.parametrize(
     ("told", "status", "seen"),
     [

@@ -93,6 +93,35 @@ def test_caddy_binds_the_tailnet_and_loopback_only(site: Site):
         assert block.splitlines()[1] == "\tbind 127.0.0.1"
 
 
+def test_every_site_on_the_tailnet_serves_the_tailnet_and_access_from_alone(site: Site):
+    site.change("defaults", "data.access_from", ["192.168.1.0/24", "fd00:1::/64"])
+    files = rendered(site, "vps2")
+    text = files["caddy"].text
+    own = "127.0.0.0/8 100.102.55.88"
+    guests = "100.64.0.0/10 fd7a:115c:a1e0::/48 192.168.1.0/24 fd00:1::/64"
+    assert f"@elsewhere not remote_ip {own} {guests}\n\tabort @elsewhere\n" in text
+    sites = text.split("\nhttps://")[1:]
+    assert len(sites) == 10 and all("\timport tailnet\n" in block for block in sites)
+    assert "\taccess-control: 192.168.1.0/24 allow\n" in files["resolver"].text
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "1.2.3.4/24", "home", 7, None, {}])
+def test_a_network_that_is_none_or_everybody_is_refused_with_its_key(site: Site, network: object):
+    site.change("defaults", "data.access_from", [network])
+    with pytest.raises(InventoryError, match=r"defaults.yaml: data.access_from.0: "):
+        load_catalogue(site.config)
+
+
+def test_no_access_speaks_for_the_visitors_of_an_open_service(site: Site):
+    site.change("services", "services.plex.access", "open")
+    text = rendered(site, "vps1")["caddy"].text
+    plex, radarr = (
+        text.partition(f"http://{name}.home.example:8081 {{")[2].partition("\n}\n")[0]
+        for name in ("plex", "radarr")
+    )
+    assert "request_header -Cf-Access-*" in plex and "Cf-Access" not in radarr
+
+
 def test_the_page_is_served_by_the_control_node_and_to_the_tailnet_alone(site: Site):
     site.change("defaults", "data.page", {"directory": "/srv/page"})
     control, other = (rendered(site, host) for host in ("vps2", "vps1"))
