@@ -37,7 +37,7 @@ def endpoint() -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             made.tries += 1
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            made.hold.wait(30)
+            made.hold.wait()
             if made.status == 200:
                 made.posts.append(json.loads(body))
             self._answer()

@@ -1,7 +1,7 @@
 """Would each service fail over? Proved from configs and health, breaking nothing."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,16 @@ TIMEOUT = 5.0  # seconds of each question
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:
-    """One service; `breaks` is what would keep it from failing over, or back."""
+    """One service; `breaks` is what would keep it from failing over, or back.
+
+    `late` is what a Caddy still holds against a healthy placement: one slow answer, and it
+    holds it for down until two checks have passed. It would fail over all the same, since
+    where all are held for down, each is asked.
+    """
 
     service: Service
     breaks: tuple[Finding, ...]
+    late: tuple[Finding, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -36,24 +42,29 @@ def readiness(session: Session, services: Sequence[Service]) -> list[Readiness]:
         session=session, checks=CHECKS, services=tuple(services), timeout=TIMEOUT
     ).take()
     found = [*diagnose(judge(survey, CHECKS)), *_unchecked(survey, services)]
-    return [Readiness(service=s, breaks=_broken(found, s, survey.edges)) for s in services]
+    return [_judge(found, service, survey.edges) for service in services]
 
 
-def _broken(
-    found: Sequence[Finding], service: Service, edges: Sequence[Host]
-) -> tuple[Finding, ...]:
-    """What speaks against the failover of `service`; seen from two sides, it is told once."""
-    against = [finding for finding in found if _breaks(finding, service, edges)]
-    return tuple({(f.subject, f.seen): f for f in against}.values())
+def _judge(found: Sequence[Finding], service: Service, edges: Sequence[Host]) -> Readiness:
+    about = [finding for finding in found if _concerns(finding, service, edges)]
+    return Readiness(
+        service=service,
+        breaks=_once(finding for finding in about if finding.status.is_broken),
+        late=_once(f for f in about if f.service and f.status is Status.WARN),
+    )
 
 
-def _breaks(finding: Finding, service: Service, edges: Sequence[Host]) -> bool:
-    """Does `finding` speak against the failover of `service`?"""
+def _once(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Seen from two sides, it is told once."""
+    return tuple({(f.subject, f.seen): f for f in found}.values())
+
+
+def _concerns(finding: Finding, service: Service, edges: Sequence[Host]) -> bool:
+    """Is `finding` about what the failover of `service` relies on?"""
     if finding.service is not None:
-        return finding.service == service.name and finding.status >= Status.WARN
+        return finding.service == service.name
     places = {*service.placements, *(edge.name for edge in edges)}
-    concerns = finding.host in places and finding.hop.startswith(("caddy", "host"))
-    return concerns and finding.status.is_broken
+    return finding.host in places and finding.hop.startswith(("caddy", "host"))
 
 
 def _unchecked(survey: Survey, services: Sequence[Service]) -> Iterator[Finding]:

@@ -79,13 +79,13 @@ def _cell(verdict: Verdict | None) -> Text:
 
 
 def show_readiness(found: Sequence[Readiness]) -> None:
-    """A line for each service, and below it what would keep it from failing over."""
+    """A line for each service; below it what would keep it from failing over, or is late."""
     for each in found:
         verdict = (
             "from " + " to ".join(each.service.placements) if each.is_ready else "NOT as promised"
         )
         style = "green" if each.is_ready else "red"
         out.print(f"{each.service.name}: would fail over {verdict}", style=style)
-        for finding in each.breaks:
+        for finding in (*each.breaks, *each.late):
             tell("", f"{finding.subject}: {finding.seen}, expected {finding.expected}")
             tell("", f"→ {finding.todo}" if finding.todo else "")

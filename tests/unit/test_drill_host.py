@@ -1,6 +1,5 @@
 """The host's side of a drill, run for real in a folder, with docker as a stub."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from runbooks.cli import Session, open_session
 from tasks.drill import restore
 from tasks.drill.faults import Fault, make_fault
 from tasks.release import Run
+from tests.patience import until
 from tests.site import Site
 from tests.unit.fakehosts import SHELLS, FakeHost, FakeHosts
 
@@ -95,12 +95,8 @@ def test_restoring_twice_or_without_a_drill_is_harmless(drill: Drill):
 def test_a_host_that_is_left_alone_restores_itself(drill: Drill):
     drill.run = drill.new_run(1)
     drill.inject()
-    deadline = time.monotonic() + 15
-    while drill.container != "true false" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(0.5)
+    until(lambda: drill.look().armed is None)
     assert drill.container == "true false"
-    assert drill.look().armed is None
 
 
 def test_a_second_drill_is_told_who_is_at_work_and_breaks_nothing(drill: Drill):

