@@ -9,7 +9,7 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Host
 from tasks import release, shell
 from tasks.configs.file import ConfigFile
-from tasks.host import host_side
+from tasks.host import host_side, in_trees
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
 
@@ -70,7 +70,7 @@ def script(
     return (
         f"limit={math.ceil(limit)}\n"
         f"look_for_release() {{\n{release.look_script(host, untooled)}}}\n"
-        f"{host_side('observe.sh')}\njob {LOOK} look_for_release\n{jobs}report\n"
+        f"{in_trees()}{host_side('observe.sh')}\njob {LOOK} look_for_release\n{jobs}report\n"
     )
 
 

@@ -19,6 +19,17 @@ ACTIONS = {
 }
 
 
+# The program: what it begins with, what is only defined, and the words it is called with.
+PARTS = (
+    "sync.sh",
+    "sync_box.sh",
+    "sync_inside.sh",
+    "sync_run.sh",
+    "sync_settle.sh",
+    "sync_gate.sh",
+)
+
+
 def home(host: Host) -> str:
     """Where a host keeps the sync's memory, backups and conflicts: outside of any tree."""
     return f"{host.paths.state}/sync"
@@ -28,7 +39,7 @@ def program(host: Host, _: Catalogue, render: Render) -> ConfigFile:
     text = render(
         "sync/sync.sh.j2",
         table=host.paths.sync_table,
-        script=Quoted(host_side("sync.sh")),
+        script=Quoted("".join(map(host_side, PARTS))),
     )
     return ConfigFile(
         name="sync",

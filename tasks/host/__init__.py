@@ -3,8 +3,16 @@
 from functools import cache
 from pathlib import Path
 
+EOF = "end-of-what-runs-in-the-box"
+
 
 @cache
 def host_side(name: str) -> str:
     """The text of one of them, such as `release.sh`."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def in_trees() -> str:
+    """sync_box.sh with what its `in_tree` runs: how a script looks at what a peer can write."""
+    inside = f"trees() {{ cat <<'{EOF}'\n{host_side('sync_trees.sh')}{EOF}\n}}\n"
+    return host_side("sync_box.sh") + inside

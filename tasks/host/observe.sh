@@ -103,16 +103,10 @@ aged() { # FILE: its age in seconds by the host's clock, and its text
     echo "age $(($(date +%s) - written))"
     cat "$1"
 }
-# "quiet|busy COUNT DIGEST" of a tree: path, mode and content of every file. Busy when
-# something in it changed within the last minute.
-tree() { # DIRECTORY, then find's words for what is left out
-    cd "$1" || return
+tree() { # DIRECTORY, then find's words for what is left out; sync_trees.sh says what is told
+    directory=$1
     shift
-    lately=$(find . "$@" -mmin -1 -print 2>/dev/null | head -n 1)
-    if [ -n "$lately" ]; then printf 'busy '; else printf 'quiet '; fi
-    find . "$@" -type f -print | wc -l | tr -d ' \n'
-    find . "$@" -type f -exec stat -c '%a %n' {} + -exec sha256sum {} + | sort | sha256sum |
-        sed 's/^/ /; s/ *-$//'
+    has systemd-run && in_tree -r "$directory" "" tree "$@"
 }
 # How the sync of one tree goes on this host, from what sync.sh has written down.
 sync_records() { # FOLDER
@@ -120,6 +114,7 @@ sync_records() { # FOLDER
     for record in daemon run after; do
         [ ! -s $record ] || sed "s/^/$record /;q" $record
     done
+    [ ! -s skipped ] || sed 's/^/skipped /' skipped
     cat history.1 history 2>/dev/null | awk '$2 !~ /^[0-9]+ms$/ { next }
         $3 > 0 { here = $0 } $4 > 0 { peer = $0 }
         END { if (here) print "to-here " here; if (peer) print "to-peer " peer }'

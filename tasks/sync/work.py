@@ -11,7 +11,7 @@ from inventory.catalogue import Host, Sync
 from tasks import release, shell
 from tasks.checks.sync import left_out
 from tasks.configs.sync import home
-from tasks.host import host_side
+from tasks.host import host_side, in_trees
 from tasks.quote import shell as word
 
 # Unison's words for what a side had done, eight columns wide.
@@ -37,7 +37,8 @@ def ask(task: Task, host: Host, sync: Sync, *verb: object, timeout: float = 30.0
     names = {"home": home(host), "name": sync.name, "directory": sync.directory}
     front = "".join(f"{key}={word(value)}\n" for key, value in names.items())
     command = " ".join(word(part) for part in verb)
-    return run(task, host, f"{front}{host_side('sync_look.sh')}\n{command}\n", timeout)
+    script = f"{front}{in_trees()}{host_side('sync_look.sh')}\n{command}\n"
+    return run(task, host, script, timeout)
 
 
 def run(task: Task, host: Host, script: str, timeout: float = 90.0) -> Result:

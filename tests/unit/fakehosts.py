@@ -18,6 +18,17 @@ from tests.unit.hostroot import HostRoot
 
 SHELLS = ("dash", "bash", "busybox")  # what `sh` is on somebody's host
 TOOLS = ("caddy", "cloudflared", "lsyncd", "unbound-checkconf", "systemctl", "nft")
+# Runs what is to run in a box, without one.
+SYSTEMD_RUN = """\
+while :; do
+    case $1 in
+    --*) shift ;;
+    -p) shift 2 ;;
+    -E) export "$2"; shift 2 ;;
+    *) exec "$@" ;;
+    esac
+done
+"""
 CLOUDFLARED = 'echo "Validating rules from F"\necho OK\n'
 SLEEP = 'case $1 in 0.*) exec /bin/sleep 0.02 ;; esac\nexec /bin/sleep "$1"\n'
 
@@ -36,6 +47,7 @@ class FakeHost:
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
         self.stub("curl", "")
+        self.stub("systemd-run", SYSTEMD_RUN)
         self.stub("sleep", SLEEP)
 
     def use_shell(self, shell: str) -> None:

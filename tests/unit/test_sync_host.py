@@ -1,10 +1,11 @@
-"""The host's side of a sync; unison and ssh are stubs."""
+"""The host's side of a sync; unison, ssh and the box are stubs."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tasks.configs.sync import PARTS
 from tasks.host import host_side
 from tests.unit.fakehosts import SHELLS, FakeHost
 
@@ -34,12 +35,15 @@ class Runner:
         self.folder.mkdir(parents=True)
         host.path("/tree/folder").mkdir(parents=True)
         host.stub("unison", UNISON)
-        host.stub("ssh", "")
+        host.stub("ssh", "echo twinedge ready\ncat > /dev/null\n")
         host.path("/etc/table.sh").write_text(TABLE)
-        self.script = f"table=/etc/table.sh\n{host_side('sync.sh')}"
+        program = host.path("/usr/local/lib/sync")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\ntable=/etc/table.sh\n{''.join(map(host_side, PARTS))}")
+        program.chmod(0o755)
 
     def call(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
-        return self.host.root.run(["sh", "-c", self.script, "sync", *words])
+        return self.host.root.run(["sh", "/usr/local/lib/sync", *words])
 
     def size(self, name: str) -> int:
         return sum(path.stat().st_size for path in self.folder.glob(f"{name}*"))
