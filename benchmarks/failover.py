@@ -25,7 +25,7 @@ from benchmarks.table import markdown
 from inventory.catalogue import Catalogue, Service
 from inventory.load import load_catalogue
 from lab.api import Lab
-from lab.topology import SITE
+from lab.options import SITE
 from tasks.drill.faults import make_fault
 from tasks.drill.ledger import Moments, read_ledger
 from tasks.drill.outage import outages

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.api import Lab
 from lab.errors import LabError, UsageError
+from lab.options import Options, site_file
 from lab.requirements import check
 
 
@@ -29,9 +30,10 @@ def main(argv: Sequence[str]) -> int:
         return 130
 
 
-def up(lab: Lab, _: argparse.Namespace) -> int:
+def up(lab: Lab, asked: argparse.Namespace) -> int:
     from rich.console import Console  # not at the top: `exec` must start at once
 
+    options = Options.asked(lab.state, site=site_file(asked.site) if asked.site else None)
     console = Console(stderr=True, highlight=False)
     with console.status("looking") as status:
 
@@ -40,7 +42,7 @@ def up(lab: Lab, _: argparse.Namespace) -> int:
             if not console.is_terminal:
                 console.print(f"lab: {text}")
 
-        lab.up(say)
+        lab.up(say, options)
     print(f"lab {lab.state.id} is up: {', '.join(lab.machines)}")
     return 0
 
@@ -98,7 +100,7 @@ def list_faults(lab: Lab, _: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__import__("lab").__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, "up", up, "boot every host that is not up")
+    _up(_command(commands, "up", up, "boot every host that is not up"))
     ending = _command(commands, "down", down, "end the lab and everything in it")
     ending.add_argument("--purge", action="store_true", help="the cached software layer too")
     _command(commands, "status", status, "show every host; exit 0 when all run")
@@ -108,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     fault = commands.add_parser("fault", help="break something, or end that")
     _faults(fault.add_subparsers(required=True, metavar="VERB"))
     return parser
+
+
+def _up(starting: argparse.ArgumentParser) -> None:
+    """What may be asked of a new lab: lab/options.py. One that is up keeps what it has."""
+    starting.add_argument(
+        "--site", type=Path, metavar="FILE", help="config.yaml of the site (default: lab/site)"
+    )
 
 
 def _faults(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

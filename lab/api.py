@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.faults import Fault, Record
 from lab.image import layer
 from lab.kernel.machine import Host
+from lab.options import Options
 from lab.requirements import check
 from lab.state import State
 from lab.topology import Machine, Topology
@@ -50,11 +51,21 @@ class Lab:
     def host(self, name: str) -> Host:
         return Host.of(self.state, self.topology.machine(name).name)
 
-    def up(self, say: Callable[[str], None] = assembly.silent) -> None:
-        """Boots what is not up. Does nothing, quickly, when all of it is."""
+    @property
+    def options(self) -> Options:
+        """What was asked of the lab that is up, or is the default."""
+        return Options.of(self.state)
+
+    def up(
+        self, say: Callable[[str], None] = assembly.silent, options: Options | None = None
+    ) -> None:
+        """Boots what is not up. Does nothing, quickly, when all of it is.
+
+        Raises UsageError when what is up was made with other `options`; None are those.
+        """
         check(self.state)
         with self.state.locked() as lock:
-            assembly.up(self.state, lock, say)
+            assembly.up(self.state, lock, options or self.options, say)
 
     def down(self, *, purge: bool = False) -> None:
         """Ends everything; with `purge` also the software layer, if no other lab uses it."""
@@ -80,7 +91,7 @@ class Lab:
             "LANG": "C.UTF-8",
             "PATH": f"{self.state.venv / 'bin'}:{SYSTEM_PATH}",
             "VIRTUAL_ENV": str(self.state.venv),
-            "TWINEDGE_CONFIG": str(self.state.checkout / topology.SITE),
+            "TWINEDGE_CONFIG": str(self.options.site),
         } | terminal
 
     def run(

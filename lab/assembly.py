@@ -12,6 +12,7 @@ from lab.kernel import keeper
 from lab.kernel.cgroup import Group
 from lab.kernel.inotify import check_room
 from lab.kernel.machine import Host
+from lab.options import Options
 from lab.state import Process, State
 
 BOOT_SECONDS = 60.0  # measured: 3 to 10; more is a machine that cannot
@@ -23,11 +24,12 @@ def silent(_: str) -> None:
     """Says nothing."""
 
 
-def up(state: State, lock: int, say: Say = silent) -> None:
+def up(state: State, lock: int, options: Options, say: Say = silent) -> None:
     """Boots what is off. A lab that was left half made is made anew."""
     if ground(state) is None:
-        degraded = _assemble(state, lock, say)
+        degraded = _assemble(state, lock, options, say)
     else:
+        Options.of(state).refuse_other(options)
         degraded = boot(state, hosts_off(state), lock, say)
     if degraded:
         raise LabError(
@@ -77,10 +79,10 @@ def boot(state: State, hosts: Sequence[Host], lock: int, say: Say = silent) -> l
     ]
 
 
-def _assemble(state: State, lock: int, say: Say) -> list[str]:
+def _assemble(state: State, lock: int, options: Options, say: Say) -> list[str]:
     clear(state)
     try:
-        _lay_ground(state, lock, say)
+        _lay_ground(state, lock, options, say)
         degraded = boot(state, hosts_off(state), lock, say)
     except BaseException:
         clear(state)
@@ -89,10 +91,11 @@ def _assemble(state: State, lock: int, say: Say) -> list[str]:
     return degraded
 
 
-def _lay_ground(state: State, lock: int, say: Say) -> None:
+def _lay_ground(state: State, lock: int, options: Options, say: Say) -> None:
     from lab.image import keys, provision  # slow to import, and only needed here
 
-    known = topology.from_inventory(state.checkout)
+    known = topology.of_site(options.site)
+    options.save(state)
     check_room(len(known.machines))
     (state.folder / "shared").mkdir(parents=True)
     group = Group.of_lab(state.id).child("keeper")
@@ -100,7 +103,9 @@ def _lay_ground(state: State, lock: int, say: Say) -> None:
     say("making networks and disks")
     made = keeper.start(state, known.machines, group=group, lock=lock, layer=software)
     network = keeper.network(state, made)
-    secrets = keys.generate(known.machines, domain=known.domain, tunnel=known.tunnel)
+    secrets = keys.generate(
+        known.machines, domain=known.domain, tunnel=known.tunnel, team=known.team
+    )
     for machine in known.machines.values():
         network.join_host(machine, known.tailnet)
         disk = keeper.disk(state, made, machine.name)

@@ -11,7 +11,7 @@ from inventory.catalogue import Catalogue, Service
 from inventory.load import load_catalogue
 from lab.api import Lab
 from lab.errors import LabError
-from lab.topology import SITE
+from lab.options import SITE, Options
 
 DEPLOY = ["python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older"]
 PATIENCE = 60.0  # seconds until the primary has to be back: two intervals and the passive 30 s
@@ -37,35 +37,41 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         if "--keep" not in arguments:
             lab.down()
-    out.print(_farewell(kept="--keep" in arguments))
+    out.print(_farewell(catalogue, kept="--keep" in arguments))
     return 0
 
 
 def show(lab: Lab, catalogue: Catalogue) -> None:
-    step("1. Boot vps1, vps2, unraid, a client on the tailnet and Cloudflare's stand-in")
-    lab.up(lambda text: out.print(f"   {text}"))
+    hosts = ", ".join(catalogue.hosts)
+    step(f"1. Boot {hosts}, a client on the tailnet and Cloudflare's stand-in")
+    lab.up(lambda text: out.print(f"   {text}"), Options.default(lab.state))
     lab.heal()
-    step("2. Deploy every config from vps2, the control node, over SSH")
-    deploy(lab)
+    step(f"2. Deploy every config from {catalogue.site.control}, the control node, over SSH")
+    deploy(lab, catalogue)
     step("3. Every service, asked by the client through both Caddys")
     all_services(lab, catalogue)
-    service = next(s for s in catalogue.web_services if s.drillable)
+    service = shown(catalogue)
     step(f"4. Stop {service.title} on {service.placements[0]}, its primary")
     failover(lab, catalogue, service)
+
+
+def shown(catalogue: Catalogue) -> Service:
+    """The service whose failover is shown."""
+    return next(s for s in catalogue.web_services if s.drillable)
 
 
 def step(words: str) -> None:
     out.print(f"\n[bold]{words}[/bold]")
 
 
-def deploy(lab: Lab) -> None:
-    done = lab.run("vps2", DEPLOY, timeout=300)
+def deploy(lab: Lab, catalogue: Catalogue) -> None:
+    done = lab.run(catalogue.site.control, DEPLOY, timeout=300)
     if done.returncode:
         raise DemoFailed(f"the deploy failed:\n{done.stderr}")
     diff_lines = sum(line[:1] in "+-" for line in done.stdout.splitlines())
     if diff_lines:
         out.print(f"   ({diff_lines} lines of diff not shown)")
-    start = done.stdout.find("vps1 ")
+    start = done.stdout.find(f"{next(iter(catalogue.hosts))} ")
     for line in done.stdout[max(start, 0) :].splitlines():
         out.print(f"   {line}", markup=False, soft_wrap=True)
 
@@ -125,14 +131,15 @@ def ask(lab: Lab, catalogue: Catalogue, edge: str, service: Service) -> str:
     return named[0] if status == "200" and named else ""
 
 
-def _farewell(*, kept: bool) -> str:
+def _farewell(catalogue: Catalogue, *, kept: bool) -> str:
     if not kept:
         return "\nThat was all of it; the lab is down again. Your own hosts: README.md."
+    control, service = catalogue.site.control, shown(catalogue)
     return (
         "\nThe lab is up. Look around:\n"
         "   .venv/bin/python -m lab status\n"
-        "   .venv/bin/python -m lab exec vps2 -- python runbooks/deploy.py\n"
-        "   .venv/bin/python -m lab fault start hang organizr@vps2\n"
+        f"   .venv/bin/python -m lab exec {control} -- python runbooks/deploy.py\n"
+        f"   .venv/bin/python -m lab fault start hang {service.name}@{service.placements[0]}\n"
         "   .venv/bin/python -m lab down"
     )
 

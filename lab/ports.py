@@ -14,8 +14,12 @@ def apply(state: State, known: Topology) -> None:
     """Opens and closes every port, and tells the mesh."""
     record = Record.of(state)
     tailnet = {name: not _cut(record, "partition", name) for name in known.tailnet}
-    internet = {name: not _cut(record, "isolate-internet", name) for name in known.machines}
-    network(state).set_ports(tailnet=tailnet, internet=internet)
+    internet = {
+        machine.internet: not _cut(record, "isolate-internet", machine.name)
+        for machine in known.machines.values()
+    }
+    on_tailnet = {known.tailnet[name]: up for name, up in tailnet.items()}
+    network(state).set_ports(internet | on_tailnet)
     hosts = {
         name: {"address": address, "port_up": tailnet[name]}
         for name, address in known.tailnet.items()

@@ -1,23 +1,19 @@
 """Which machines the lab has, where they are on its two networks, and what runs there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from lab.errors import LabError, UsageError
-from lab.state import State
+from lab.state import CHECKOUT, State
 
-SITE = Path("lab/site/config.yaml")
-CONTROLLERS = ("vps2", "client")  # where runbooks may be run from
-KEY_HOLDERS = ("vps1", "vps2", "client")  # the edges log in to each other for lsyncd
-INTERNET = {
-    "vps1": "203.0.113.11",
-    "vps2": "203.0.113.12",
-    "unraid": "203.0.113.13",
-    "client": "203.0.113.20",
-    "cloudflare": "203.0.113.100",
-}
-CLIENT_TAILNET = "100.110.0.10"
+CLIENT, CLOUDFLARE = "client", "cloudflare"  # the lab's own two machines
+RESERVED = (CLIENT, CLOUDFLARE, "keeper")  # `keeper` holds the networks
+TAILNET = ip_network("100.64.0.0/10")  # tailscale's
+CLIENT_TAILNET = ("100.110.0.10", "100.110.0.11")  # the second, where a host has the first
+CLIENT_INTERNET, CLOUDFLARE_INTERNET = "203.0.113.20", "203.0.113.100"
+HOSTS_INTERNET = tuple(f"203.0.113.{n}" for n in (*range(11, 20), *range(21, 80)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +45,8 @@ class Topology:
     origins: tuple[Origin, ...]
     domain: str
     tunnel: str
+    control: str  # the host that twinedge is run from
+    team: str = "labteam"  # of Zero Trust
 
     @property
     def tailnet(self) -> dict[str, str]:
@@ -58,6 +56,16 @@ class Topology:
     @property
     def edges(self) -> tuple[Machine, ...]:
         return tuple(m for m in self.machines.values() if m.role == "edge")
+
+    @property
+    def controllers(self) -> tuple[str, ...]:
+        """Where runbooks may be run from."""
+        return (self.control, CLIENT)
+
+    @property
+    def key_holders(self) -> frozenset[str]:
+        """Who logs in to the hosts: the edges do so to each other, for the syncs."""
+        return frozenset({*self.controllers, *(edge.name for edge in self.edges)})
 
     def machine(self, name: str) -> Machine:
         """The machine of that name, or UsageError with the names that there are."""
@@ -73,36 +81,70 @@ class Topology:
         return known[subject]
 
 
-def from_inventory(checkout: Path) -> Topology:
-    """Reads the lab's site: the product's own hosts and services, the lab's domain."""
-    from inventory.load import load_catalogue  # slow to import, and only `up` needs it
+def of_site(config: Path) -> Topology:
+    """The hosts, services and domain of a site, and the lab's own two machines beside them.
 
-    catalogue = load_catalogue(checkout / SITE)
-    hosts = {
-        host.name: _machine(host.name, host.role, str(host.address))
-        for host in catalogue.hosts.values()
-    }
+    Raises LabError with what is wrong with the site, or cannot be had here.
+    """
+    from inventory.errors import InventoryError  # slow to import, and only `up` needs it
+    from inventory.load import load_catalogue, locate
+
+    try:
+        catalogue = load_catalogue(config)
+        _refuse_scattered(config, vars(locate(config)).values())
+    except InventoryError as error:
+        raise LabError(f"the lab's site is wrong: {error}") from error
+    hosts = {host.name: (host.role, str(host.address)) for host in catalogue.hosts.values()}
     origins = tuple(
         Origin(service=s.name, kind=s.kind, host=host, unit=s.unit, port=s.port)
         for s in catalogue.services.values()
         for host in s.placements
     )
     return Topology(
-        machines=hosts
-        | {
-            "client": _machine("client", "client", CLIENT_TAILNET),
-            "cloudflare": _machine("cloudflare", "cloudflare", None),
-        },
+        machines=machines_of(hosts),
         origins=origins,
         domain=catalogue.site.domain,
         tunnel=str(catalogue.site.tunnel.id),
+        control=catalogue.site.control,
+        team=catalogue.site.access.team,
     )
 
 
-def _machine(name: str, role: str, tailnet: str | None) -> Machine:
-    if name not in INTERNET:
-        raise LabError(f"the lab has no place for host '{name}'; add it to INTERNET in {__file__}")
-    return Machine(name=name, role=role, tailnet=tailnet, internet=INTERNET[name])
+def _refuse_scattered(config: Path, files: Iterable[Path]) -> None:
+    """Hosts see the checkout and the folder of `config`, and nothing else of the machine."""
+    seen = (CHECKOUT, config.parent)
+    for file in files:
+        if not any(file.is_relative_to(folder) for folder in seen):
+            raise LabError(f"{file} is not below {config.parent}: the lab's hosts cannot see it")
+
+
+def machines_of(hosts: Mapping[str, tuple[str, str]]) -> Mapping[str, Machine]:
+    """A machine for each host (its role and its tailnet address), then the lab's own two."""
+    for name, (_, tailnet) in hosts.items():
+        _refuse_host(name, tailnet)
+    if len(hosts) > len(HOSTS_INTERNET):
+        raise LabError(f"the lab has room for {len(HOSTS_INTERNET)} hosts, not {len(hosts)}")
+    made = [
+        Machine(name=name, role=role, tailnet=tailnet, internet=internet)
+        for (name, (role, tailnet)), internet in zip(hosts.items(), HOSTS_INTERNET, strict=False)
+    ]
+    taken = {tailnet for _, tailnet in hosts.values()}
+    free = next(address for address in CLIENT_TAILNET if address not in taken)
+    made += [
+        Machine(name=CLIENT, role=CLIENT, tailnet=free, internet=CLIENT_INTERNET),
+        Machine(name=CLOUDFLARE, role=CLOUDFLARE, tailnet=None, internet=CLOUDFLARE_INTERNET),
+    ]
+    return {machine.name: machine for machine in made}
+
+
+def _refuse_host(name: str, tailnet: str) -> None:
+    if name in RESERVED:
+        raise LabError(
+            f"a host of the site is called '{name}', as a machine of the lab's own "
+            f"({', '.join(RESERVED)}); rename it in the site"
+        )
+    if ip_address(tailnet) not in TAILNET:
+        raise LabError(f"{name}: {tailnet} is no tailnet address: the lab has {TAILNET}")
 
 
 def save(state: State, topology: Topology) -> None:
@@ -118,5 +160,7 @@ def load(state: State) -> Topology | None:
                 origins=tuple(Origin(**fields) for fields in origins),
                 domain=str(site["domain"]),
                 tunnel=str(site["tunnel"]),
+                control=str(site["control"]),
+                team=str(site["team"]),
             )
     return None

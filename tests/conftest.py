@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from inventory.load import load_catalogue
+from tests import operators
 from tests.endpoint import Endpoint, endpoint
 from tests.runbook import Done, Runbook
 from tests.site import Site
@@ -17,6 +18,8 @@ from tests.unit.surveys import Edge
 # Enough to find what is easy to find, in a suite that stays under half a minute.
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.load_profile("quick")
+
+operators.close(True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A small site on disk that a test may bend: the product's inventory with local paths."""
+"""A site on disk that a test may bend: the lab's, with local paths and docker as managers."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
-HOSTS = {
-    "vps1": {"hostname": "100.67.88.109", "groups": ["edge"]},
-    "vps2": {"hostname": "100.102.55.88", "groups": ["edge"]},
-    "unraid": {"hostname": "100.76.168.116", "groups": ["media"]},
-}
+SETTINGS = "lab/site/config.yaml"  # the lab's site, which tests bend; never the operator's own
 
 
 class Site:
@@ -19,27 +15,16 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("hosts", "groups", "defaults", "services", "mcp"):
-            text = (ROOT / "inventory" / f"{name}.yaml").read_text(encoding="utf-8")
-            self._path(name).write_text(text, encoding="utf-8")
-        self.config.write_text(
-            yaml.safe_dump(
-                {
-                    "inventory": {
-                        "plugin": "SimpleInventory",
-                        "options": {
-                            "host_file": "hosts.yaml",
-                            "group_file": "groups.yaml",
-                            "defaults_file": "defaults.yaml",
-                        },
-                    },
-                    "runner": {"plugin": "threaded", "options": {"num_workers": 5}},
-                    "logging": {"enabled": False},
-                    "user_defined": {"services_file": "services.yaml", "mcp_file": "mcp.yaml"},
-                }
-            ),
-            encoding="utf-8",
-        )
+        for path in (ROOT / SETTINGS).parent.glob("*.yaml"):
+            (folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        self.change("defaults", "data.domain", "home.example")
+        self.change("defaults", "data.access", {"team": "example"})
+        self.change("defaults", "data.resolver.forward", ["1.1.1.1", "9.9.9.9"])
+        self.change("groups", "edge.data.manager", "docker")
+        self.change("groups", "media.data.manager", "unraid")
+        appdata = "/mnt/user/appdata"
+        paths = {"mcp": f"{appdata}/mcp/mcp.json", "state": f"{appdata}/twinedge"}
+        self.change("groups", "media.data.paths", paths)
         credentials = folder / "tunnel.json"
         credentials.write_text('{"TunnelSecret": "tunnel-secret-value"}', encoding="utf-8")
         self.change("defaults", "data.tunnel.credentials", f"file:{credentials}")

@@ -47,7 +47,7 @@ class Keys:
     mcp_token: str
 
 
-def generate(hosts: Iterable[str], *, domain: str, tunnel: str) -> Keys:
+def generate(hosts: Iterable[str], *, domain: str, tunnel: str, team: str = "labteam") -> Keys:
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
     token = {
         "client_id": f"{secrets.token_hex(16)}.access",
@@ -59,7 +59,7 @@ def generate(hosts: Iterable[str], *, domain: str, tunnel: str) -> Keys:
         "service_token": token,
         "protected": ["*"],
         "open": [],
-        "team": "labteam",
+        "team": team,
     }
     credentials = {"AccountTag": "lab", "TunnelSecret": secret, "TunnelID": tunnel}
     return Keys(

@@ -7,7 +7,7 @@ from lab.image import units
 from lab.image.keys import Keys
 from lab.image.root import UNITS, Root
 from lab.state import State
-from lab.topology import CONTROLLERS, KEY_HOLDERS, Machine, Topology
+from lab.topology import CLOUDFLARE, Machine, Topology
 
 # Started by systemd itself or by a package; they need hardware, logins or the internet.
 MASKED = (
@@ -83,7 +83,7 @@ def provision(state: State, topology: Topology, keys: Keys, machine: Machine, di
     if machine.tailnet:
         script = TAILSCALE.format(checkout=state.checkout, python=state.python)
         root.write("/usr/bin/tailscale", script, mode=0o755)
-    if machine.name in CONTROLLERS:
+    if machine.name in topology.controllers:
         _secrets(root, keys)
     match machine.role:
         case "edge":
@@ -113,7 +113,7 @@ def _identity(root: Root, topology: Topology, machine: Machine) -> None:
     root.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{names}")
     root.write("/etc/machine-id", "")
     root.remove("/var/lib/dbus/machine-id")
-    cloudflare = topology.machines["cloudflare"].internet
+    cloudflare = topology.machines[CLOUDFLARE].internet
     resolvers = (
         [edge.tailnet for edge in topology.edges] if machine.role == "client" else [cloudflare]
     )
@@ -127,7 +127,7 @@ def _logins(root: Root, topology: Topology, keys: Keys, machine: Machine) -> Non
     root.write("/etc/ssh/authorized_keys", f"{keys.control.public}\n")
     root.enable("ssh.service")
     root.write(CERTIFICATES, f"{root.read(CERTIFICATES)}\n{keys.authority}")
-    if machine.name not in KEY_HOLDERS:
+    if machine.name not in topology.key_holders:
         return
     root.path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)
     root.write("/root/.ssh/id_ed25519", keys.control.private, mode=0o600)
@@ -163,7 +163,7 @@ def _secrets(root: Root, keys: Keys) -> None:
 
 
 def _edge(root: Root, state: State, topology: Topology) -> None:
-    cloudflare = topology.machines["cloudflare"].internet
+    cloudflare = topology.machines[CLOUDFLARE].internet
     tunnel = units.connector(
         python=state.python, checkout=state.checkout, edge=f"{cloudflare}:7844"
     )

@@ -11,6 +11,7 @@ from lab.errors import LabError
 from lab.image.layer import last_line
 from lab.kernel.cgroup import Group
 from lab.kernel.spawn import spawn
+from lab.options import Options
 from lab.state import Process, State
 
 BOOT = Path(__file__).with_name("boot.sh")
@@ -43,6 +44,7 @@ class Host:
         """Starts the host and returns at once. Its disk is as it was."""
         net = self.state.folder / "net" / self.name
         caddy, base = self.state.venv / "bin" / "caddy", python_home(self.state.python)
+        seen = [*base, *Options.of(self.state).folders(self.state)]
         self.group.make()
         self.group.child("visitors").make()
         self.log.write_bytes(b"")  # what an earlier life said is no sign of this one's end
@@ -52,7 +54,7 @@ class Host:
              "--propagation", "private",
              "sh", str(BOOT), str(self.state.folder / "roots" / self.name),
              str(self.group.procs), self.name, str(self.state.folder / "shared"),
-             str(self.state.checkout), f"{caddy}=/usr/bin/caddy", *(f"{p}={p}" for p in base)],
+             str(self.state.checkout), f"{caddy}=/usr/bin/caddy", *(f"{p}={p}" for p in seen)],
             group=Group.of_lab(self.state.id).child("keeper"), lock=lock, log=self.log,
         )  # fmt: skip
 

@@ -25,14 +25,12 @@ class Network:
         self._ip(None, _cables(machine, self.folder))
         self._ip(machine.name, _addresses(machine, tailnet))
 
-    def set_ports(self, *, tailnet: Mapping[str, bool], internet: Mapping[str, bool]) -> None:
-        """By host: does its port on that network pass packets?"""
-        ports = {f"t-{name}": up for name, up in tailnet.items()}
-        ports |= {f"i-{name}": up for name, up in internet.items()}
+    def set_ports(self, ports: Mapping[str, bool]) -> None:
+        """By address: does the port of the host that has it pass packets?"""
         # `ip link set ... bridge_slave state` is taken and has no effect: only bridge(8) does it.
         states = [
-            f"link set dev {port} state {FORWARDING if up else DISABLED}"
-            for port, up in ports.items()
+            f"link set dev {port_name(address)} state {FORWARDING if up else DISABLED}"
+            for address, up in ports.items()
         ]
         self._batch("bridge", None, states)
 
@@ -79,18 +77,23 @@ def mac_address(address: str) -> str:
     return "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
 
 
+def port_name(address: str) -> str:
+    """The switch's end of a cable; a host's name may be longer than a link's can be."""
+    return "port-" + "".join(f"{int(part):02x}" for part in address.split("."))
+
+
 def _cables(machine: Machine, folder: Path) -> list[str]:
     namespace = folder / machine.name
+    port = port_name(machine.internet)
     lines = [
-        f"link add i-{machine.name} type veth peer name eth0 netns {namespace}",
-        f"link set i-{machine.name} master internet up",
+        f"link add {port} type veth peer name eth0 netns {namespace}",
+        f"link set {port} master internet up",
     ]
     if machine.tailnet:
-        mac = mac_address(machine.tailnet)
+        mac, port = mac_address(machine.tailnet), port_name(machine.tailnet)
         lines += [
-            f"link add t-{machine.name} type veth"
-            f" peer name tailscale0 address {mac} netns {namespace}",
-            f"link set t-{machine.name} master tailnet up",
+            f"link add {port} type veth peer name tailscale0 address {mac} netns {namespace}",
+            f"link set {port} master tailnet up",
         ]
     return lines
 

@@ -10,6 +10,7 @@ import pytest
 
 from lab.api import Lab
 from lab.errors import LabError
+from lab.options import Options
 
 DEPLOY = ("python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older")
 
@@ -28,8 +29,8 @@ def deployed_lab() -> Iterator[Lab]:
     """The lab, up and deployed; taken down again unless it was up before."""
     lab = Lab.for_checkout()
     was_up = is_up(lab)
-    lab.up()
-    deploy = lab.run("vps2", DEPLOY, timeout=180)
+    lab.up(options=Options.default(lab.state))
+    deploy = lab.run(lab.topology.control, DEPLOY, timeout=180)
     assert deploy.returncode == 0, deploy.stderr
     yield lab
     if not was_up:

@@ -25,22 +25,27 @@ def install(
     `user` and `sudo` are how it logs in; with `unraid` the media host is managed as one
     without systemd.
     """
-    checkout = lab.state.checkout
-    defaults = yaml.safe_load((checkout / "lab/site/defaults.yaml").read_text("utf-8"))
+    defaults, groups = read(lab, "defaults"), read(lab, "groups")
     defaults["username"], defaults["data"]["sudo"] = user, sudo
-    groups = yaml.safe_load((checkout / "lab/site/groups.yaml").read_text("utf-8"))
     if unraid:
         groups["media"]["data"]["manager"] = "unraid"
     for version in VERSIONS:
         folder = str(Path(config(version)).parent)
         files = {
-            "services.yaml": _services(checkout, version),
-            "mcp.yaml": _mcp(checkout, version),
-            "config.yaml": _settings(checkout),
+            "services.yaml": _services(lab, version),
+            "mcp.yaml": _mcp(lab, version),
+            "config.yaml": read(lab, "config"),
+            "hosts.yaml": read(lab, "hosts"),
             "defaults.yaml": defaults,
             "groups.yaml": groups,
         }
         write(lab, controller, folder, files)
+
+
+def read(lab: Lab, name: str) -> dict[str, Any]:
+    """One file of the site that the lab was made from."""
+    path = lab.options.site.with_name(f"{name}.yaml")
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def write(lab: Lab, controller: str, folder: str, files: Mapping[str, object]) -> None:
@@ -57,46 +62,24 @@ def scheduled(lab: Lab, controller: str, folder: str, schedule: object, **data: 
 
     `data` are further keys of the site data.
     """
-    checkout = lab.state.checkout
-    defaults = yaml.safe_load((checkout / "lab/site/defaults.yaml").read_text("utf-8"))
-    defaults["data"] |= {"schedule": schedule, **data}
-    settings = _settings(checkout)
-    settings["inventory"]["options"]["group_file"] = str(checkout / "lab/site/groups.yaml")
-    settings["user_defined"] = {
-        "services_file": str(checkout / "inventory/services.yaml"),
-        "mcp_file": str(checkout / "inventory/mcp.yaml"),
-    }
-    write(lab, controller, folder, {"config.yaml": settings, "defaults.yaml": defaults})
+    names = ("config", "hosts", "groups", "defaults", "services", "mcp")
+    files = {f"{name}.yaml": read(lab, name) for name in names}
+    files["defaults.yaml"]["data"] |= {"schedule": schedule, **data}
+    write(lab, controller, folder, files)
     return f"{folder}/config.yaml"
 
 
-def _settings(checkout: Path) -> dict[str, Any]:
-    return {
-        "inventory": {
-            "plugin": "SimpleInventory",
-            "options": {
-                "host_file": str(checkout / "inventory" / "hosts.yaml"),
-                "group_file": "groups.yaml",
-                "defaults_file": "defaults.yaml",
-            },
-        },
-        "runner": {"plugin": "threaded", "options": {"num_workers": 20}},
-        "logging": {"enabled": False},
-        "user_defined": {"services_file": "services.yaml", "mcp_file": "mcp.yaml"},
-    }
-
-
-def _services(checkout: Path, version: str) -> dict[str, object]:
-    content = yaml.safe_load((checkout / "inventory" / "services.yaml").read_text("utf-8"))
+def _services(lab: Lab, version: str) -> dict[str, object]:
+    content = read(lab, "services")
     content["services"]["plex"]["hostname"] = f"plex-{version}"
     content["syncs"][f"extra-{version}"] = {
         "hosts": ["vps1", "vps2"],
         "directory": f"/srv/extra-{version}",
     }
-    return dict(content)
+    return content
 
 
-def _mcp(checkout: Path, version: str) -> dict[str, object]:
-    content = yaml.safe_load((checkout / "inventory" / "mcp.yaml").read_text("utf-8"))
+def _mcp(lab: Lab, version: str) -> dict[str, object]:
+    content = read(lab, "mcp")
     content["servers"]["docs"] = {"url": f"https://docs-{version}.example/mcp"}
-    return dict(content)
+    return content

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab of this module's own, beside the one that other tests share."""
-    own = Lab(state=State(id="itself", checkout=CHECKOUT))
+    own = Lab(state=State(id=beside("itself"), checkout=CHECKOUT))
     own.up()
     yield own
     own.down()
-    assert traces("itself") == []
+    assert traces(own.state.id) == []
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,11 @@ def healed(request) -> Iterator[None]:
     yield
     if "lab" in request.fixturenames:
         request.getfixturevalue("lab").heal()
+
+
+def beside(name: str) -> str:
+    """The id of another lab of this checkout: two checkouts may be tested side by side."""
+    return f"{State.for_checkout().id}-{name}"
 
 
 def traces(lab_id: str) -> list[str]:
@@ -123,10 +128,11 @@ def test_a_host_that_died_is_booted_again(lab):
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.5])
 def test_down_clears_what_a_killed_up_left(seconds):
-    environment = os.environ | {"TWINEDGE_LAB": "killed"}
+    killed = beside("killed")
+    environment = os.environ | {"TWINEDGE_LAB": killed}
     command = [sys.executable, "-m", "lab"]
     with subprocess.Popen([*command, "up"], cwd=CHECKOUT, env=environment) as up:
         time.sleep(seconds)
         up.kill()
     subprocess.run([*command, "down"], cwd=CHECKOUT, env=environment, check=True)
-    assert traces("killed") == []
+    assert traces(killed) == []

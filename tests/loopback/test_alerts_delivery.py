@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,18 @@ from journal.alerts.tell import Alerting
 from journal.entries import Run
 from journal.history import History
 from tests.endpoint import Endpoint
-from tests.site import ROOT
+from tests.site import Site
 from tests.unit.looks import MINUTE, NOON, STEP, look, stopped
 
 PLEX, ORGANIZR = stopped("plex", "unraid"), stopped("organizr", "vps2")
 
 
 @pytest.fixture
-def alerting(chat: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Alerting:
+def alerting(site: Site, chat: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Alerting:
     monkeypatch.setenv("CHAT_URL", chat.url())
     rules = Alerts(urls=("env:CHAT_URL",), looks=1)
-    site = replace(load_catalogue(ROOT / "config.yaml").site, alerts=rules)
-    return Alerting(site=site, history=History(tmp_path / "journal.db"))
+    ours = replace(load_catalogue(site.config).site, alerts=rules)
+    return Alerting(site=ours, history=History(site.journal))
 
 
 def test_a_message_arrives_with_title_text_and_how_bad_it_is(alerting: Alerting, chat: Endpoint):

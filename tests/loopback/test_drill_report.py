@@ -14,7 +14,7 @@ from tasks.drill.faults import Fault, make_fault
 from tasks.drill.picture import report
 from tasks.drill.result import DrillResult, conclude
 from tests.loopback.browser import needs_browser, shoot
-from tests.site import ROOT
+from tests.site import Site
 from tests.unit.drills import MOMENTS, clean_failover, row
 
 Colour = tuple[int, int, int]
@@ -24,8 +24,8 @@ DARK: tuple[Colour, ...] = ((20, 23, 26), (106, 174, 214), (253, 174, 97), (255,
 
 
 @pytest.fixture
-def result() -> DrillResult:
-    catalogue = load_catalogue(ROOT / "config.yaml")
+def result(site: Site) -> DrillResult:
+    catalogue = load_catalogue(site.config)
     service = catalogue.services["organizr"]
     fault = make_fault("stop", catalogue, service, "vps2")
     lost = [row(11 + n / 50, "", error="timeout", status=None, latency=15.0) for n in range(100)]

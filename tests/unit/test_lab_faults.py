@@ -25,6 +25,7 @@ TOPOLOGY = Topology(
     ),
     domain="edge.test",
     tunnel="00000000-0000-4000-8000-000000000000",
+    control="vps2",
 )
 
 

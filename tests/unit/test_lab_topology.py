@@ -1,0 +1,99 @@
+"""The lab takes its hosts from a site, whatever they are called and however many there are."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import LabError, UsageError
+from lab.options import Options, site_file
+from lab.state import State
+from lab.topology import load, of_site, save
+from tests.site import Site
+
+EDGES = ("frankfurt", "helsinki", "ashburn-va-datacenter-2", "nuremberg")
+
+
+def with_edges(site: Site, count: int) -> None:
+    """That many edges, none called as in the lab's own site, and two media boxes."""
+    hosts = {
+        name: {"hostname": f"100.64.0.{n}", "groups": ["edge"]}
+        for n, name in enumerate(EDGES[:count], 1)
+    }
+    for n, name in enumerate(("tower", "nas"), 1):
+        hosts[name] = {"hostname": f"100.64.1.{n}", "groups": ["media"]}
+    site.write("hosts", hosts)
+    site.change("defaults", "data.control", EDGES[count - 1])
+    services = {
+        "plex": {"port": 32400, "hosts": ["tower"], "health": {"path": "/identity"}},
+        "immich": {"port": 2283, "hosts": ["nas"], "health": {"path": "/healthz"}},
+        "dns": {"kind": "dns", "port": 53, "hosts": list(EDGES[:count]), "unit": "unbound"},
+    }
+    for name, service in services.items():
+        service["hostname"] = name
+    site.write("services", {"services": services})
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_one_to_four_edges_of_any_name_and_two_media_boxes_are_a_lab(site: Site, count: int):
+    with_edges(site, count)
+    known = of_site(site.config)
+    assert list(known.machines) == [*EDGES[:count], "tower", "nas", "client", "cloudflare"]
+    assert [edge.name for edge in known.edges] == list(EDGES[:count])
+    assert known.controllers == (EDGES[count - 1], "client")
+    assert known.key_holders == {*EDGES[:count], "client"}
+    on_the_internet = [machine.internet for machine in known.machines.values()]
+    assert len(set(on_the_internet)) == len(on_the_internet)
+
+
+@pytest.mark.parametrize("name", ["client", "cloudflare", "keeper"])
+def test_a_host_with_the_name_of_a_machine_of_the_labs_own_is_refused(site: Site, name: str):
+    site.change("hosts", name, {"hostname": "100.64.0.9", "groups": ["media"]})
+    with pytest.raises(LabError, match=f"is called '{name}', as a machine of the lab's own"):
+        of_site(site.config)
+
+
+def test_a_host_off_the_tailnet_is_refused_with_its_address(site: Site):
+    site.change("hosts", "unraid.hostname", "192.168.1.10")
+    with pytest.raises(LabError, match=r"unraid: 192\.168\.1\.10 is no tailnet address"):
+        of_site(site.config)
+
+
+def test_the_client_makes_way_for_a_host_that_has_its_address(site: Site):
+    site.change("hosts", "unraid.hostname", "100.110.0.10")
+    assert of_site(site.config).machines["client"].tailnet == "100.110.0.11"
+
+
+def test_what_is_wrong_with_a_site_is_told_in_the_inventorys_own_words(site: Site):
+    site.change("services", "services.organizr.fallback", "vps3")
+    with pytest.raises(LabError, match=r"the lab's site is wrong: .*fallback: no host 'vps3'"):
+        of_site(site.config)
+
+
+def test_a_site_that_hosts_could_not_see_in_full_is_refused(site: Site):
+    apart = site.folder.parent / "services.yaml"
+    (site.folder / "services.yaml").rename(apart)
+    settings = site.read("config")
+    settings["user_defined"]["services_file"] = str(apart)
+    site.write("config", settings)
+    with pytest.raises(LabError, match="the lab's hosts cannot see it"):
+        of_site(site.config)
+
+
+def test_the_folder_of_a_site_is_not_one_of_the_system(tmp_path):
+    with pytest.raises(UsageError, match="no file"):
+        site_file(tmp_path / "config.yaml")
+    with pytest.raises(UsageError, match="the site lies in /etc; give it a folder of its own"):
+        site_file(Path("/etc/passwd"))
+
+
+def test_a_lab_keeps_the_options_that_it_was_made_with(site: Site, tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.state.RUN", tmp_path)
+    state = State(id="unit", checkout=tmp_path)
+    assert Options.of(state) == Options.default(state)
+    options = Options.asked(state, site=site.config)
+    options.save(state)
+    assert Options.of(state) == options == Options.asked(state, site=None)
+    with pytest.raises(UsageError, match=r"the lab is up with site .*; `python -m lab down` first"):
+        options.refuse_other(Options.default(state))
+    save(state, of_site(site.config))
+    assert load(state) == of_site(site.config)
