@@ -1,5 +1,6 @@
 """The git checkout that the configs come from: its commit, and whether it may be deployed."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +27,14 @@ class Source:
 
 def read_source(root: Path = ROOT) -> Source:
     """The state of the checkout. Without git or a commit: unknown and dirty."""
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = git(root, "rev-parse", "HEAD")
     if not commit:
         return Source(commit=UNKNOWN, dirty=True, pushed=True)
-    remotes = _git(root, "remote")
+    remotes = git(root, "remote")
     return Source(
         commit=commit,
-        dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=normal")),
-        pushed=not remotes or bool(_git(root, "branch", "-r", "--contains", commit)),
+        dirty=bool(git(root, "status", "--porcelain", "--untracked-files=normal")),
+        pushed=not remotes or bool(git(root, "branch", "-r", "--contains", commit)),
     )
 
 
@@ -43,15 +44,18 @@ def includes(label: str, root: Path = ROOT) -> bool:
     A release that was made without git is older than any commit.
     """
     commit = label.removesuffix("-dirty")
-    return (
-        commit == UNKNOWN or _git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None
-    )
+    return commit == UNKNOWN or git(root, "merge-base", "--is-ancestor", commit, "HEAD") is not None
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def git(root: Path, *arguments: str) -> str | None:
+    """What git says, or None when it refuses. It writes nothing, not even a fresher index."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=30
+            ["git", "-C", str(root), *arguments],
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

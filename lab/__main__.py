@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from lab.api import Lab
 from lab.errors import LabError, UsageError
@@ -97,8 +98,19 @@ def list_faults(lab: Lab, _: argparse.Namespace) -> int:
     return 0
 
 
+class ShowVersion(argparse.Action):
+    """`--version`: that of the checkout whose lab this is."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from inventory.version import version  # not at the top: `exec` must start at once
+
+        print(f"twinedge {version()}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__import__("lab").__doc__)
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="which twinedge this is")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _up(_command(commands, "up", up, "boot every host that is not up"))
     ending = _command(commands, "down", down, "end the lab and everything in it")

@@ -26,6 +26,7 @@ from inventory.errors import InventoryError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import ROOT
+from inventory.version import version
 from journal.store import JournalError
 from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
@@ -96,6 +97,14 @@ class Session:
         return Outcome.of(chosen.run(task=work, on_failed=True))
 
 
+class ShowVersion(argparse.Action):
+    """`--version`: git is asked only when somebody wants to know."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(f"twinedge {version()}")
+        parser.exit()
+
+
 def parser(description: str, *, epilog: str = "") -> argparse.ArgumentParser:
     """The flags that every runbook has."""
     made = argparse.ArgumentParser(
@@ -118,6 +127,9 @@ def parser(description: str, *, epilog: str = "") -> argparse.ArgumentParser:
         help="Nornir's settings (default: $TWINEDGE_CONFIG or config.yaml of the checkout)",
     )
     made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    made.add_argument(
+        "--version", action=ShowVersion, nargs=0, help="which twinedge this is, and of which commit"
+    )
     return made
 
 

@@ -4,7 +4,7 @@ Reads the hosts only; exit status 1 when one cannot be read.
 """
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,10 @@ from runbooks.cli import Exit, main, open_session, out, parser, tell, working
 from tasks import release
 from tasks.live import HostState
 from tasks.plan import drift_words, has_drifted
+
+
+def flags() -> ArgumentParser:
+    return parser(__doc__ or "")
 
 
 def status(arguments: Namespace) -> int:
@@ -78,4 +82,4 @@ def _age(at: str, now: datetime) -> str:
 
 
 if __name__ == "__main__":
-    main(status, parser(__doc__ or ""))
+    main(status, flags())

@@ -14,6 +14,7 @@ from tests.endpoint import Endpoint, endpoint
 from tests.runbook import Done, Runbook
 from tests.site import Site
 from tests.unit.surveys import Edge
+from tests.versions import FIRST, checkout_of
 
 # Enough to find what is easy to find, in a suite that stays under half a minute.
 settings.register_profile("quick", max_examples=30, deadline=None)
@@ -27,6 +28,12 @@ def site(tmp_path: Path) -> Site:
     folder = tmp_path / "site"
     folder.mkdir()
     return Site(folder)
+
+
+@pytest.fixture
+def version_0_1_0(tmp_path: Path) -> Path:
+    """A git checkout of 0.1.0; the test is skipped where the clone does not reach so far back."""
+    return checkout_of(FIRST, tmp_path / "0.1.0")
 
 
 @pytest.fixture
