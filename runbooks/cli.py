@@ -225,6 +225,7 @@ def _tell(error: BaseException, debug: bool) -> None:
 def tell(label: str, words: str, *, style: str = "", columns: int = LABEL) -> None:
     """One entry of a list: `label`, and `words` beside it, wrapped on a terminal."""
     width = out.width - columns if out.is_terminal else sys.maxsize
+    label = label if len(label) < columns else f"{label} "
     for n, line in enumerate(textwrap.wrap(words, width) or [""]):
         out.print(Text.assemble((f"{label if n == 0 else '':<{columns}}", "bold"), (line, style)))
 

@@ -1,0 +1,29 @@
+"""What a fresh clone says is right, and is the topology that the lab and the tests have."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from inventory.load import load_catalogue
+from tests import operators
+from tests.site import ROOT, SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def opened() -> Iterator[None]:
+    operators.close(False)
+    yield
+    operators.close(True)
+
+
+def test_the_shipped_site_has_the_hosts_and_services_of_the_labs():
+    ours, labs = load_catalogue(ROOT / "config.yaml"), load_catalogue(ROOT / SETTINGS)
+    assert {h.name: h.address for h in ours.hosts.values()} == {
+        h.name: h.address for h in labs.hosts.values()
+    }
+    placed = [
+        {s.name: (s.port, s.placements, s.access) for s in site.services.values()}
+        for site in (ours, labs)
+    ]
+    assert placed[0] == placed[1]
+    assert ours.syncs == labs.syncs
