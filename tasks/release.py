@@ -51,7 +51,7 @@ class Run:
 
 
 def _script() -> str:
-    return host_side("release.sh")
+    return host_side("write.sh", "release.sh")
 
 
 def preamble(host: Host, run: Run) -> str:

@@ -19,7 +19,7 @@ from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
 from tasks.release import BUSY, EOF, Run, preamble, printed
 
-SCRIPTS = ("release.sh", "drill.sh")
+SCRIPTS = ("write.sh", "release.sh", "drill.sh")
 LOOK_TIMEOUT = 20.0  # seconds; every question of a look may take 4
 INJECT_TIMEOUT = 60.0
 RESTORE_TIMEOUT = 40.0  # docker start, and 20 s until the service is healthy
@@ -66,7 +66,7 @@ class DrillState:
 
 
 def _script() -> str:
-    return "\n".join(map(host_side, SCRIPTS))
+    return host_side(*SCRIPTS)
 
 
 def _speak(task: Task, host: Host, run: Run, script: str, *, timeout: float) -> shell.Output:

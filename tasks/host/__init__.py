@@ -7,9 +7,10 @@ EOF = "end-of-what-runs-in-the-box"
 
 
 @cache
-def host_side(name: str) -> str:
-    """The text of one of them, such as `release.sh`."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+def host_side(*names: str) -> str:
+    """The text of these of them, such as `release.sh`, one behind the other."""
+    folder = Path(__file__).parent
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def in_trees() -> str:

@@ -2,7 +2,7 @@
 #
 # One host's side of a failover drill: the fault, and the restore that outlives its maker.
 #
-# POSIX sh, run as root, behind the text of release.sh (say, die, guarded, the lock).
+# POSIX sh, run as root, behind the texts of write.sh and release.sh (say, die, the lock).
 # tasks/drill/restore.py puts assignments in front and a verb behind; a copy lies beside
 # the armed restore, so that the host can undo the fault without its controller.
 #
@@ -53,8 +53,8 @@ expired_drill() {
 }
 inject_drill() { # inject() holds the fault's commands
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$drill/armed" ||
-        give_up "cannot write to $drill"
-    durable "$drill/armed"
+        { rm -f "$drill/armed"; give_up "cannot write to $drill: is the disk full?"; }
+    durable "$drill/armed" || { rm -f "$drill/armed"; give_up "cannot write to $drill"; }
     arm_drill || { disarm_drill; rm -f "$drill/armed"; give_up "cannot arm the restore"; }
     say "armed $window"
     if refusal=$(inject 2>&1); then say "injected"
@@ -64,7 +64,10 @@ inject_drill() { # inject() holds the fault's commands
     fi
 }
 give_up() { guarded drop_lock; die "$*"; }
-put_drill() { base64 -d > "$drill/$1" || give_up "cannot write $drill/$1: is the disk full?"; }
+put_drill() { # FILE, in base64 on standard input
+    text=$(base64 -d) || give_up "$1 arrived incomplete"
+    line "$text" | put "$drill/$1" || give_up "cannot write $drill/$1: is the disk full?"
+}
 
 # shellcheck disable=SC2086  # options, word by word
 arm_drill() {
@@ -78,7 +81,7 @@ arm_drill() {
         # shellcheck disable=SC2016  # expanded by the sleeper's own shell
         setsid sh -c 'sleep "$1"; until sh "$2/drill.sh" restore_drill; do sleep "$3"; done' \
             sh "$window" "$drill" $AGAIN_SECONDS </dev/null >/dev/null 2>&1 9>&- &
-        echo $! > "$drill/sleeper"
+        echo $! > "$drill/sleeper" || { kill -- "-$!"; return 1; }
     fi
 }
 disarm_drill() {
@@ -106,7 +109,7 @@ ExecStart=/bin/sh $drill/drill.sh restore_drill
 [Install]
 WantedBy=multi-user.target"
     [ "$(cat "$unit" 2>/dev/null)" = "$text" ] && return 0
-    ( umask 022; say "$text" > "$unit.next" ) && mv -f "$unit.next" "$unit" &&
+    ( umask 022; line "$text" | put "$unit" ) &&
         systemctl daemon-reload && systemctl -q enable $UNIT-boot
 }
 
@@ -115,7 +118,8 @@ WantedBy=multi-user.target"
 restore_drill() {
     trap '' HUP PIPE
     [ -d "$drill" ] || { say "nothing-armed"; return 0; }
-    exec 7>"$drill/.guard" || die "cannot write to $drill"
+    writable "$drill/.guard" || die "cannot write to $drill"
+    exec 7>"$drill/.guard"
     flock 7 || die "the guard of $drill is stuck"
     if [ ! -e "$drill/armed" ]; then
         disarm_drill
@@ -126,7 +130,7 @@ restore_drill() {
     token=$(sed -n 3p "$drill/armed")
     said=$(sh "$drill/undo.sh" 2>&1)
     heal || die "still broken after the restore: ${said:-$why}"
-    rm -f "$drill/armed"
+    rm -f "$drill/armed" || die "the fault is undone, and $drill/armed cannot be removed"
     disarm_drill
     guarded drop_lock
     say "restored $id"

@@ -29,7 +29,7 @@ count=0
 
 job() { # NAME COMMAND…: asked in the background
     count=$((count + 1))
-    printf '%s\n' "$1" > "$work/$count.name"
+    printf '%s\n' "$1" > "$work/$count.name" || exit 1
     shift
     { "$@" > "$work/$count.out" 2>&1; echo $? > "$work/$count.status"; } </dev/null &
 }

@@ -2,9 +2,9 @@
 #
 # One host's side of a deploy: look, stage, commit, confirm, revert, unlock, list.
 #
-# POSIX sh with the usual tools (coreutils or busybox), run as root. tasks/release.py
-# puts assignments in front and a verb behind; a copy lives in every release, so that
-# the host can finish or undo a commit without its controller.
+# POSIX sh with the usual tools (coreutils or busybox), run as root, behind the text of
+# write.sh. tasks/release.py puts assignments in front and a verb behind; a copy lives in
+# every release, so that the host can finish or undo a commit without its controller.
 #
 #   $state/lock              who works on this host, until when
 #   $state/current           id of the release that this host runs
@@ -25,6 +25,7 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 
+# To whoever is listening; nobody may be. What is written to a file is a `line`.
 say() { printf '%s\n' "$*" 2>/dev/null || :; }
 die() { say "$*" | sed 's/^/failed /'; exit 1; }
 now() { date +%s; }
@@ -42,8 +43,6 @@ digest_of() { # PATH: sets digest
     digest=${digest%% *}
 }
 current() { cat "$state/current" 2>/dev/null; }
-# On the disk before we go on: the files alone where sync(1) can, everything where not.
-durable() { sync "$@" 2>/dev/null || sync; }
 beside() { b=${1%/*}/.${1##*/}.$id; } # PATH: sets b
 has_systemd() { [ "$init" = systemd ]; }
 
@@ -60,7 +59,8 @@ answers() {
 # --- the lock: four lines (token, holder, since, until), changed only under flock ------
 
 guarded() { # command…: alone on this host
-    exec 9>"$state/.guard" || die "cannot write to $state"
+    writable "$state/.guard" || die "cannot write to $state"
+    exec 9>"$state/.guard"
     flock -w 10 9 || die "the lock of $state is stuck"
     "$@"
     guarded=$?
@@ -71,7 +71,7 @@ lock_line() { sed -n "$1p" "$state/lock" 2>/dev/null; }
 holds_lock() { [ "$(lock_line 1)" = "$token" ]; }
 write_lock() { # until
     printf '%s\n%s\n%s\n%s\n' "$token" "$holder" "$(now)" "$1" > "$state/lock.$token" &&
-        mv -f "$state/lock.$token" "$state/lock"
+        durable "$state/lock.$token" && mv -f "$state/lock.$token" "$state/lock"
 }
 take_lock() {
     if [ -e "$state/lock" ] && ! holds_lock && [ "$break_lock" != yes ]; then
@@ -164,21 +164,27 @@ adopt() { # ID of an earlier release: its files become this one's
     cp -R "$source/new" "$source/validate" "$source/tool" "$source/activate" \
         "$source/folders" "$release/" ||
         die "cannot copy release $1: is the disk full?"
-    sed -n '/^commit /p' "$source/meta" > "$release/meta.next"
-    sed '/^commit /d' "$release/meta" >> "$release/meta.next"
-    mv -f "$release/meta.next" "$release/meta" || die "cannot write $release/meta"
+    {
+        sed -n '/^commit /p' "$source/meta" > "$release/meta.next" &&
+            sed '/^commit /d' "$release/meta" >> "$release/meta.next" &&
+            durable "$release/meta.next" && mv -f "$release/meta.next" "$release/meta"
+    } || die "cannot write $release/meta: is the disk full?"
+    adopted_manifest < "$source/manifest" > "$release/manifest" ||
+        die "cannot write $release/manifest: is the disk full?"
+}
+adopted_manifest() { # standard input: that of the earlier release
     while read -r n mode owner sum _ activation name path; do
         digest_of "$path"
-        say "$n $mode $owner $sum $digest $activation $name $path"
-    done < "$source/manifest" > "$release/manifest"
+        line "$n $mode $owner $sum $digest $activation $name $path" || return 1
+    done
 }
 # Folders that a config speaks of and its validator looks for. Empty ones go again when
 # the release is given up.
 make_folders() {
-    : > "$release/made"
+    true > "$release/made" || die "cannot write $release/made: is the disk full?"
     while read -r folder; do
         [ -d "$folder" ] && continue
-        say "$folder" >> "$release/made"
+        line "$folder" >> "$release/made" || die "cannot write $release/made: is the disk full?"
         ( umask 022; mkdir -p "$folder" ) || die "cannot make $folder"
     done < "$release/folders"
 }
@@ -207,7 +213,7 @@ check_staged() { # N NAME
     tool=$(cat "$release/tool/$1")
     command -v "$tool" >/dev/null 2>&1 || return 0  # look has said so
     scratch=$release/scratch-$1
-    mkdir "$scratch"
+    mkdir "$scratch" || { say "invalid $2 $(say "cannot make $scratch" | base64 | tr -d '\n')"; return 1; }
     said=$(export scratch; timeout -k 2 "$step_timeout" sh "$release/validate/$1" "$release/new/$1" 2>&1)
     status=$?
     rm -rf "$scratch"
@@ -247,25 +253,31 @@ commit() {
 write_changes() {
     why="cannot write to $state: is the disk full?"
     echo $$ > "$release/commit.pid" || return 1
-    : > "$release/changed" || return 1
+    true > "$release/changed" || return 1
     while read -r n mode owner sum base activation name path; do
         digest_of "$path"
         [ "$digest" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
         is_as_wanted "$path" "$digest" "$sum" "$mode" "$owner" && continue
         why="cannot write beside $path: is the disk full?"
-        say "$n $activation $name $path" >> "$release/changed" || return 1
+        line "$n $activation $name $path" >> "$release/changed" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1
         [ "$sum" = absent ] || set -- "$@" "$b.new"
+        [ ! -e "$b.old" ] || set -- "$@" "$b.old"
     done < "$release/manifest"
     why="cannot write to $state: is the disk full?"
     rm -f "$state/current.next" "$state/current.prev"
     echo "$id" > "$state/current.next" || return 1
-    [ ! -e "$state/current" ] || cp "$state/current" "$state/current.prev" || return 1
-    cp "$release/release.sh" "$state/release.sh.next" && mv -f "$state/release.sh.next" "$state/release.sh" || return 1
+    if [ -e "$state/current" ]; then
+        cp "$state/current" "$state/current.prev" || return 1
+        set -- "$@" "$state/current.prev"
+    fi
+    put "$state/release.sh" < "$release/release.sh" || return 1
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
-    durable "$@" "$state/pending.next"
+    durable "$@" "$release/manifest" "$release/changed" "$state/current.next" "$state/pending.next" || return 1
     why="the lock of this host is no longer ours"
-    guarded publish_pending && durable "$state"
+    guarded publish_pending || return 1
+    why="cannot write to $state: is the disk full?"
+    durable "$state" || { rm -f "$state/pending"; return 1; }
 }
 # A host that stood still for so long that its lock ran out must not go on beside another run.
 publish_pending() { holds_lock && [ ! -e "$state/pending" ] && mv -f "$state/pending.next" "$state/pending"; }
@@ -280,7 +292,7 @@ lay_beside() { # N MODE OWNER PATH
             cmp -s "$release/new/$1" "$b.new" || return 1
     fi
     if [ -f "$4" ]; then ln -f "$4" "$b.old" 2>/dev/null || cp -p "$4" "$b.old"
-    else : > "$b.none"; fi
+    else true > "$b.none"; fi
 }
 mkdir_public() { [ -d "$1" ] || ( umask 022; mkdir -p "$1" ); }
 clear_beside() {
@@ -341,7 +353,7 @@ arm() {
         # shellcheck disable=SC2016  # expanded by the sleeper's own shell
         setsid sh -c 'sleep "$1"; exec sh "$2/release.sh" revert' sh "$window" "$state" \
             </dev/null >/dev/null 2>&1 9>&- &
-        echo $! > "$state/sleeper"
+        echo $! > "$state/sleeper" || { kill -- "-$!"; return 1; }
     fi
 }
 disarm() {
@@ -371,7 +383,7 @@ ExecStart=/bin/sh $state/release.sh boot
 [Install]
 WantedBy=sysinit.target"
     [ "$(cat "$unit" 2>/dev/null)" = "$text" ] && return 0
-    ( umask 022; say "$text" > "$unit.next" ) && mv -f "$unit.next" "$unit" &&
+    ( umask 022; line "$text" | put "$unit" ) &&
         systemctl daemon-reload && systemctl -q enable twinedge-boot
 }
 boot() {
@@ -392,13 +404,14 @@ revert() { # back to what stood before the pending release; harmless when there 
     reactivate
     rm -f "$state/pending" || { say "failed cannot remove $state/pending"; return 1; }
     clear_beside
-    : > "$release/reverted" 2>/dev/null
+    true 2>/dev/null > "$release/reverted"
     guarded drop_lock
     disarm
     say "reverted $id"
     exec 8>&-
 }
 alone_with_pending() { # a confirm and a revert do not overtake each other
+    writable "$state/.pending" || die "cannot write to $state"
     exec 8>"$state/.pending"
     flock -w 15 8 || die "another confirm or revert of this host is stuck"
 }

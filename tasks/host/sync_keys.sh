@@ -3,7 +3,8 @@
 # The keys with which the two hosts of a sync reach each other. A private key is made on
 # its host and never leaves it.
 #
-# POSIX sh, run as root. tasks/sync/keys.py puts assignments in front and verbs behind.
+# POSIX sh, run as root, behind the text of write.sh. tasks/sync/keys.py puts assignments
+# in front and verbs behind.
 
 set -u
 umask 077
@@ -29,21 +30,28 @@ look() {
 make_key() {
     mkdir -p "$keys" || die "cannot make $keys"
     [ -s "$keys/key" ] && [ -s "$keys/key.pub" ] && return 0
-    rm -f "$keys/key" "$keys/key.pub"
-    ssh-keygen -q -t ed25519 -N '' -C twinedge-sync -f "$keys/key" || die "cannot make $keys/key"
+    new=$keys/next # a key without its .pub is made anew
+    rm -f "$new" "$new.pub" "$keys/key.pub"
+    {
+        ssh-keygen -q -t ed25519 -N '' -C twinedge-sync -f "$new" && durable "$new" "$new.pub" &&
+            mv -f "$new" "$keys/key" && mv -f "$new.pub" "$keys/key.pub"
+    } || die "cannot make $keys/key: is the disk full?"
 }
 install_known() { # on standard input: all of the file
-    { cat > "$keys/known_hosts.next" && mv -f "$keys/known_hosts.next" "$keys/known_hosts"; } ||
-        die "cannot write $keys/known_hosts"
+    put "$keys/known_hosts" || die "cannot write $keys/known_hosts: is the disk full?"
 }
 install_authorized() { # on standard input: our lines; the operator's stay as they are
     [ -d "$login/.ssh" ] || install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$login/.ssh" ||
         die "cannot make $login/.ssh"
-    {
-        [ ! -s "$authorized" ] || grep -v -F "$MARK" "$authorized"
-        cat
-    } > "$authorized.next"
-    { chown "$user:$(id -gn "$user")" "$authorized.next" &&
-        mv -f "$authorized.next" "$authorized"; } ||
-        die "cannot write $authorized"
+    lines=$(others && cat) || die "cannot read $authorized"
+    new=$authorized.next
+    line "$lines" > "$new" && [ "$(cat "$new")" = "$lines" ] && durable "$new" &&
+        chown "$user:$(id -gn "$user")" "$new" && mv -f "$new" "$authorized" && return 0
+    rm -f "$new"
+    die "cannot write $authorized: is the disk full?"
+}
+others() { # the lines that are not ours; a grep that finds none has not failed
+    [ -s "$authorized" ] || return 0
+    grep -v -F "$MARK" "$authorized"
+    [ $? -le 1 ]
 }

@@ -30,7 +30,8 @@ class Wanted:
 
 def _preamble(host: Host) -> str:
     return (
-        f"keys={word(folder_of_keys(host))}\nuser={word(host.user)}\n{host_side('sync_keys.sh')}\n"
+        f"keys={word(folder_of_keys(host))}\nuser={word(host.user)}\n"
+        f"{host_side('write.sh', 'sync_keys.sh')}\n"
     )
 
 

@@ -26,9 +26,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _mount(source: str, target: str, kind: str, flags: int) -> None:
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     words = (source.encode(), target.encode(), kind.encode())
-    _checked(_libc.mount(*words, ctypes.c_ulong(flags), None), target)
+    _checked(_libc.mount(*words, ctypes.c_ulong(flags), options.encode()), target)
 
 
 def _checked(status: int, where: str) -> None:
@@ -95,12 +95,16 @@ class HostRoot:
         if not writable:
             _mount("none", str(target), "", MS_REMOUNT | MS_BIND | MS_RDONLY)
 
-    def memory(self, path: str) -> Path:
+    def memory(self, path: str, options: str = "") -> Path:
         """Mount an empty file system in memory there."""
         target = self.path(path)
         target.mkdir(parents=True, exist_ok=True)
-        _mount("tmpfs", str(target), "tmpfs", 0)
+        _mount("tmpfs", str(target), "tmpfs", 0, options)
         return target
+
+    def read_only(self, path: str) -> None:
+        """What is mounted there can no longer be written, through this mount or another."""
+        _mount("none", str(self.path(path)), "", MS_REMOUNT | MS_RDONLY)
 
     def run(self, words: Sequence[str], given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         """Run a command as root of the host."""
