@@ -6,7 +6,7 @@ them is a property with a name, so that templates and tasks decide nothing thems
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
 from inventory.fields import (
@@ -33,6 +33,7 @@ from inventory.fields import (
     WeekHours,
 )
 from inventory.schedule import Schedule
+from inventory.ssh import Hop, Login, Ssh, Stop
 from inventory.watch import Alerts, Heartbeat, Metrics, Page
 
 Role = Literal["edge", "media"]
@@ -77,6 +78,8 @@ class Host(Strict):
     manager: Manager
     sudo: Flag = False
     paths: Paths = field(default_factory=Paths)
+    ssh: Ssh = field(default_factory=Ssh)
+    login: Login = field(default_factory=Login)
 
     @property
     def is_edge(self) -> bool:
@@ -85,6 +88,28 @@ class Host(Strict):
     @property
     def has_systemd(self) -> bool:
         return self.manager != "unraid"
+
+    @property
+    def own_address(self) -> IPv4Address | IPv6Address:
+        """An address that is on the host: by it the host is known to be the right one."""
+        return self.ssh.own_address or self.address
+
+    @property
+    def stop(self) -> Stop:
+        """Where SSH logs in to it."""
+        return Stop(
+            address=str(self.address),
+            port=self.port,
+            user=self.user,
+            login=self.login,
+            config=self.ssh.config,
+        )
+
+    def stop_at(self, hop: Hop) -> Stop:
+        """Where SSH logs in on the way to it: as to itself, unless `hop` says more."""
+        return replace(
+            self.stop, address=hop.address, port=hop.port or 22, user=hop.user or self.user
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,6 +408,22 @@ class Catalogue:
         return tuple(
             f"{self.hosts[name].address}:{service.port}" for name in service.order_from(host)
         )
+
+    def way_to(self, host: str, above: tuple[str, ...] = ()) -> tuple[Stop, ...]:
+        """Where SSH logs in to reach `host`, which is the last stop.
+
+        Raises ValueError when a way leads through itself.
+        """
+        if host in above:
+            raise ValueError(f"the way to {above[0]} leads through {host} twice")
+        one = self.hosts[host]
+        stops: list[Stop] = []
+        for hop in one.ssh.jump:
+            if hop.address in self.hosts:
+                stops += self.way_to(hop.address, (*above, host))
+            else:
+                stops.append(one.stop_at(hop))
+        return (*stops, one.stop)
 
     def syncs_of(self, host: str) -> tuple[Sync, ...]:
         return tuple(sync for sync in self.syncs.values() if host in sync.hosts)

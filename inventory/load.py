@@ -1,5 +1,6 @@
 """Reading the YAML files into a Catalogue, or refusing them with file, key and way out."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from inventory import rules
 from inventory.catalogue import Catalogue, Host, Mcp, Service, Site, Sync
 from inventory.errors import InventoryError, Place, explain
+from inventory.levels import EXTRAS, HOST_KEYS, Level, inherit
+from inventory.ssh import Login, Ssh
 
 T = TypeVar("T")
 
@@ -30,9 +33,8 @@ SITE_KEYS = (
     "drills",
     "schedule",
 )
-HOST_KEYS = ("role", "manager", "sudo", "paths")
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Site, Host, Service, Sync, Mcp)
+    kind: TypeAdapter(kind) for kind in (Site, Host, Login, Ssh, Service, Sync, Mcp)
 }
 
 
@@ -95,6 +97,7 @@ def short(path: Path) -> str:
 def locate(config: Path) -> Files:
     """The inventory files that the Nornir settings in `config` name."""
     settings = read_yaml(config)
+    _refuse_ssh_config(config, settings)
     try:
         options = settings["inventory"]["options"]
         extra = settings["user_defined"]
@@ -112,6 +115,17 @@ def locate(config: Path) -> Files:
             f"{short(config)}: should name host_file, group_file and defaults_file under "
             f"inventory.options, services_file and mcp_file under user_defined; wrong: {error}"
         ) from error
+
+
+def _refuse_ssh_config(config: Path, settings: Mapping[str, Any]) -> None:
+    """Nornir's own setting: no host is reached by it, so nobody may rely on it."""
+    ssh = settings.get("ssh")
+    named = ssh.get("config_file") if isinstance(ssh, dict) else ssh
+    if named not in (None, os.devnull):
+        raise InventoryError(
+            f"{short(config)}: ssh.config_file: {named!r} is not read: data.ssh.config in "
+            "defaults.yaml, or of one host, is where a site says so (README, 'The way to a host')"
+        )
 
 
 def load_catalogue(config: Path) -> Catalogue:
@@ -167,38 +181,46 @@ def _host(
 ) -> Host:
     """The host as Nornir resolves it: its own keys, then its groups', then the defaults'."""
     entry = _part(entries, name, files.hosts)
-    raw: dict[str, Any] = {"name": name, "address": entry.get("hostname")}
-    places = {"address": f"{short(files.hosts)}: {name}.hostname"}
-    layers: list[tuple[Path, str, Mapping[str, Any]]] = [(files.hosts, name, entry)]
-    for group in _groups_of(entry, f"{short(files.hosts)}: {name}.groups", groups):
-        layers.append((files.groups, group, _part(groups, group, files.groups)))
-    layers.append((files.defaults, "", defaults))
-    for path, key, layer in layers:
-        for word, value, where in _host_keys(layer, shared=path == files.defaults):
-            if word not in raw:
-                raw[word] = value
-                places[word] = f"{short(path)}: {f'{key}.{where}' if key else where}"
-    return _read(Host, raw, lambda word: places.get(word, f"{short(files.hosts)}: {name}.{word}"))
+    own = Level(file=short(files.hosts), name=name, content=entry)
+    found = inherit(
+        [
+            own,
+            *_groups_of(own, groups, short(files.groups)),
+            Level(file=short(files.defaults), name="", content=defaults, shared=True),
+        ]
+    )
+
+    def place(kind: str, else_at: str) -> Place:
+        return lambda word: found.places.get(f"{kind}.{word}", own.place(f"{else_at}{word}"))
+
+    raw = {
+        **found.host,
+        "name": name,
+        "address": entry.get("hostname"),
+        "login": _read(Login, found.login, place("login", f"{EXTRAS}.")),
+        "ssh": _read(Ssh, found.ssh, place("ssh", "data.ssh.")),
+    }
+    found.places["host.address"] = own.place("hostname")
+    return _read(Host, raw, place("host", ""))
 
 
-def _host_keys(layer: Mapping[str, Any], *, shared: bool) -> Iterator[tuple[str, Any, str]]:
-    """(field of Host, value, key in the file) of one layer; a `shared` one holds more."""
-    for source, word in (("username", "user"), ("port", "port")):
-        if layer.get(source) is not None:
-            yield word, layer[source], source
-    for word, value in (layer.get("data") or {}).items():
-        if word in HOST_KEYS or not shared:
-            yield word, value, f"data.{word}"
-
-
-def _groups_of(entry: Mapping[str, Any], where: str, groups: Mapping[str, Any]) -> Iterable[str]:
-    named = entry.get("groups", [])
+def _groups_of(
+    level: Level, groups: Mapping[str, Any], file: str, above: tuple[str, ...] = ()
+) -> Iterator[Level]:
+    """The levels of the groups that `level` names, and of theirs."""
+    where, named = level.place("groups"), level.content.get("groups", [])
     if not isinstance(named, list):
         raise InventoryError(f"{where}: should be a list of groups, not {named!r}")
-    for group in named:
-        if group not in groups:
-            raise InventoryError(f"{where}: no group {group!r} (groups: {_list(groups)})")
+    for name in named:
+        if name not in groups:
+            raise InventoryError(f"{where}: no group {name!r} (groups: {_list(groups)})")
+        if name in above:
+            raise InventoryError(f"{where}: group {name!r} is in itself")
+        if not isinstance(groups[name] or {}, dict):
+            raise InventoryError(f"{file}: {name}: should be a mapping, not {groups[name]!r}")
+        group = Level(file=file, name=name, content=groups[name] or {})
         yield group
+        yield from _groups_of(group, groups, file, (*above, name))
 
 
 def _services(files: Files, site: Site) -> tuple[dict[str, Service], dict[str, Sync]]:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
+from inventory.levels import EXTRAS
 
 SYSTEM_FOLDERS = (
     *("/bin", "/boot", "/dev", "/etc/ssh", "/home", "/lib", "/opt", "/proc", "/root/.ssh"),
@@ -51,6 +52,21 @@ def addresses_are_unique(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for one, other in combinations(catalogue.hosts.values(), 2):
         if one.address == other.address:
             yield f"{other.name}.hostname", f"{other.address} is the address of {one.name} too"
+
+
+def hosts_can_be_logged_in_to(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for name, host in catalogue.hosts.items():
+        login = host.login
+        if login.alt_host_keys and login.alt_key_file is None:
+            yield f"{name}.{EXTRAS}.alt_key_file", "is missing; alt_host_keys needs it"
+        if not login.system_host_keys and not login.alt_host_keys:
+            yield f"{name}.{EXTRAS}.system_host_keys", "false leaves no host key to know it by"
+        if login.key_file is None and not (login.use_keys or login.allow_agent):
+            yield f"{name}.{EXTRAS}.key_file", "is missing, and use_keys and allow_agent are false"
+        try:
+            catalogue.way_to(name)
+        except ValueError as error:
+            yield f"{name}.data.ssh.jump", str(error)
 
 
 def control_is_a_host(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -231,7 +247,7 @@ def _nested(one: str, other: str) -> bool:
 
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "hosts": (something_exists, addresses_are_unique),
+    "hosts": (something_exists, addresses_are_unique, hosts_can_be_logged_in_to),
     "defaults": (
         control_is_a_host,
         the_page_has_a_caddy,

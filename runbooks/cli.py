@@ -30,6 +30,7 @@ from inventory.version import version
 from journal.store import JournalError
 from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
+from tasks.ssh.options import settle
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -157,6 +158,7 @@ def open_session(arguments: argparse.Namespace) -> Session:
             },
         },
     )
+    settle(nornir.inventory, catalogue)
     return Session(
         catalogue=catalogue, nornir=nornir.filter(filter_func=lambda host: host.name in names)
     )

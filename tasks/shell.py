@@ -4,19 +4,29 @@ A script goes to the host's shell on standard input, never on a command line, wh
 every user of the host could read it.
 """
 
+import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import paramiko
 from nornir.core.task import Task
 
+from tasks.host import host_side
+from tasks.quote import shell as word
+from tasks.ssh import refused
+from tasks.ssh.login import log_in
+from tasks.ssh.options import Reach, reach_of
+
 CHUNK = 65536
 KEEPALIVE = 3  # seconds between two signs of life that we send
 DEATH = 10  # seconds that one of them may go without an acknowledgement
 OPEN_TIMEOUT = 10.0  # seconds for a new channel on a connection that is thought to be up
+
+BEGINS = "twinedge-begins\n"  # as tasks/host/who.sh prints
+ELSEWHERE = "twinedge-elsewhere\n"
 
 # A shell that reads its script from a pipe reads byte by byte; this takes it whole.
 READ_THEN_RUN = """sh -c 'eval "$(cat)"'"""
@@ -24,6 +34,10 @@ READ_THEN_RUN = """sh -c 'eval "$(cat)"'"""
 
 class HostError(Exception):
     """Something about one host, in words for the operator."""
+
+
+class WrongHost(HostError):
+    """Another host answers than the inventory means; nothing was done there."""
 
 
 class Unreachable(HostError):
@@ -45,17 +59,19 @@ class Output:
 
 
 def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Output:
-    """Run `script` with the host's sh, as root.
+    """Run `script` with the host's sh, as root, once the host has told who it is.
 
     `timeout` is the longest silence, in seconds. Raises Unreachable when there is no
-    connection or it dies; a script that fails is an Output.
+    connection or it dies, WrongHost when another host answers; a script that fails is an
+    Output.
     """
-    channel = _channel(task)
+    reach = reach_of(task.host)
+    channel = _channel(task, reach)
     channel.settimeout(timeout)
     sent = time.time()
     try:
         channel.exec_command(f"{'sudo -n ' if sudo else ''}{READ_THEN_RUN}")
-        channel.sendall(script.encode())
+        channel.sendall(_asking_who(reach, script).encode())
         channel.shutdown_write()
         out, err = _drain(channel.recv), _drain(channel.recv_stderr)
         status = channel.recv_exit_status()
@@ -67,20 +83,62 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
     if status < 0:
         _forget(task)
         raise Unreachable(_lost(EOFError("no exit status"), timeout))
-    return Output(stdout=out, stderr=err, status=status, sent=sent, received=time.time())
+    received = time.time()
+    out, err = _from_its_begin(reach, out, err, status)
+    _refuse_others(reach, out)
+    return Output(stdout=out, stderr=err, status=status, sent=sent, received=received)
 
 
-def _channel(task: Task) -> paramiko.Channel:
+def _asking_who(reach: Reach, script: str) -> str:
+    return f"own_address={word(reach.own_address)}\n{host_side('who.sh')}\n{script}"
+
+
+def _from_its_begin(reach: Reach, out: str, err: str, status: int) -> tuple[str, str]:
+    """What the script itself printed: the login shell's files may print before it.
+
+    Raises HostError when it never began; sudo's refusal stays as it is.
+    """
+    _, begun, rest = out.partition(BEGINS)
+    if begun:
+        return rest, err.partition(BEGINS)[2]
+    if "sudo:" in err:
+        return out, err
+    said = " ".join(f"{out} {err}".split())[:200]
+    raise HostError(
+        f"the login as {reach.stop.user} there ends with exit status {status} before it runs "
+        f"what it is told{f' (it says: {said})' if said else ''}: look for an `exit` in the files "
+        f"of its shell (~/.bashrc), or for another shell or ForceCommand. Try: "
+        f"{refused.by_hand(reach.stop, 'echo ok')}"
+    )
+
+
+def _refuse_others(reach: Reach, out: str) -> None:
+    """Raise WrongHost when the host's own address is not the one that is meant."""
+    if not out.startswith(ELSEWHERE):
+        return
+    found = re.findall(r"(?<![\d.])\d+(?:\.\d+){3}(?![\d.])", out)
+    addresses = [address for address in dict.fromkeys(found) if not address.startswith("127.")]
+    names = [reach.names[address] for address in addresses if address in reach.names]
+    who = f"is {names[0]}" if names else "is another host"
+    raise WrongHost(
+        f"what answers at {reach.stop.address} {who}: its addresses are "
+        f"{', '.join(addresses) or 'unknown'}, and {reach.own_address} is not among them; nothing "
+        "was done there. See hostname and data.ssh in the inventory (behind a NAT: "
+        "data.ssh.own_address)"
+    )
+
+
+def _channel(task: Task, reach: Reach) -> paramiko.Channel:
     try:
         connection: Any = task.host.get_connection("netmiko", task.nornir.config)
         if getattr(connection, "remote_conn_pre", None) is None:  # auto_connect is false
-            connection.establish_connection()
+            connection.remote_conn_pre = log_in(reach.way, connection.password)
         transport = connection.remote_conn_pre.get_transport()
         _tune(transport)
         channel: paramiko.Channel = transport.open_session(timeout=OPEN_TIMEOUT)
-    except Exception as error:
+    except Exception as error:  # whatever it is: one host's trouble ends nobody else's run
         _forget(task)
-        raise _refusal(task, error) from error
+        raise Unreachable(refused.words(reach.stop, error)) from error
     return channel
 
 
@@ -112,37 +170,3 @@ def _lost(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"gave no answer within {timeout:.0f} s"
     return f"the connection was lost ({error or type(error).__name__})"
-
-
-def _refusal(task: Task, error: Exception) -> Exception:
-    """Why there is no connection, with the way out; `error` itself when it is not that."""
-    address = task.host.hostname
-    causes = list(_causes(error))
-    if any(isinstance(cause, paramiko.BadHostKeyException) for cause in causes):
-        return Unreachable(
-            f"shows another SSH host key than the recorded one at {address}. If it was "
-            f"reinstalled: ssh-keygen -R {address}, then record it again (README, 'Host "
-            "keys'). If not: someone may stand in between"
-        )
-    if any("not found in known_hosts" in str(cause) for cause in causes):
-        return Unreachable(
-            f"its SSH host key is not recorded yet: ssh {task.host.username}@{address} true, "
-            "and compare the fingerprint (README, 'Host keys')"
-        )
-    if any(isinstance(cause, paramiko.AuthenticationException) for cause in causes):
-        return Unreachable(
-            f"refuses the key for user {task.host.username}: see key_file and username in "
-            "inventory/defaults.yaml"
-        )
-    if isinstance(error, OSError | EOFError | paramiko.SSHException):
-        cause = causes[-1]
-        reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-        return Unreachable(f"cannot be reached over SSH at {address}: {reason}")
-    return error
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what it was raised from or in the handling of."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

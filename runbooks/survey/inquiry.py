@@ -21,6 +21,7 @@ from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, Question, observe
 from tasks.plan import HostPlan, make_plan
 from tasks.shell import HostError, Unreachable
+from tasks.ssh.options import be_patient
 
 Asker = Callable[[Host, Catalogue], Iterator[Question]]
 
@@ -35,7 +36,6 @@ ASKERS: Mapping[str, tuple[Asker, ...]] = {
     "sync": (sync.questions,),
 }
 THREADS = 128  # they only wait; a silent host must not keep others from being asked
-LOGIN_OPTIONS = ("conn_timeout", "auth_timeout", "banner_timeout")  # netmiko's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,7 @@ class Inquiry:
 
     def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, HostError]]:
         """What each host showed; and why the others could not be looked at."""
-        self._be_patient()
+        be_patient(self.session.nornir.inventory, self.timeout)
         askers = dict.fromkeys(
             (host.questions, *(a for c in sorted(self.checks) for a in ASKERS.get(c, ())))
         )
@@ -216,14 +216,6 @@ class Inquiry:
 
         outcome = self.session.run(work)
         return outcome.done, outcome.errors
-
-    def _be_patient(self) -> None:
-        """A login may take as long as any other question, whatever the inventory says."""
-        for known in self.session.nornir.inventory.hosts.values():
-            for layer in (known, *known.groups, known.defaults):
-                options = layer.connection_options.get("netmiko")
-                if options and options.extras:
-                    options.extras.update(dict.fromkeys(LOGIN_OPTIONS, self.timeout))
 
     @cached_property
     def _rendered(self) -> tuple[str, Mapping[str, Any]]:

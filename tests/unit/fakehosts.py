@@ -43,6 +43,7 @@ class FakeHost:
         self.bin = self.path("/usr/local/sbin")
         self.bin.mkdir()
         self.sessions = 0
+        self.login = ""  # what the files of the login shell do
         self.refuses: Exception | None = None
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
@@ -63,6 +64,12 @@ class FakeHost:
         path.write_text(f'#!/bin/sh\necho "{tool} $*" >> /calls\n{body}', encoding="utf-8")
         path.chmod(0o755)
 
+    def is_at(self, address: str) -> None:
+        """The address that the host finds on itself."""
+        path = self.bin / "ip"
+        path.write_text(f"#!/bin/sh\necho '2: tailscale0    inet {address}/32 scope global'\n")
+        path.chmod(0o755)
+
     def remove_tool(self, tool: str) -> None:
         (self.bin / tool).unlink()
 
@@ -72,7 +79,7 @@ class FakeHost:
         return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
     def run(self, script: bytes) -> "subprocess.CompletedProcess[bytes]":
-        return self.root.run(["sh", "-c", 'eval "$(cat)"'], script)
+        return self.root.run(["sh", "-c", self.login + 'eval "$(cat)"'], script)
 
 
 class _Channel:
@@ -147,6 +154,7 @@ class FakeHosts:
             site.change("hosts", f"{name}.data.manager", "unraid")
             for key, path in groups[entry["groups"][0]]["data"].get("paths", {}).items():
                 setattr(host, key, host.path(path))
+            host.is_at(entry["hostname"])
 
     def __getitem__(self, name: str) -> FakeHost:
         return self.by_name[name]
