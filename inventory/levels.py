@@ -54,6 +54,26 @@ def inherit(levels: Iterable[Level]) -> Inherited:
     return found
 
 
+def groups_of(
+    level: Level, groups: Mapping[str, Any], file: str, above: tuple[str, ...] = ()
+) -> Iterator[Level]:
+    """The levels of the groups that `level` names, and of theirs."""
+    where, named = level.place("groups"), level.content.get("groups", [])
+    if not isinstance(named, list):
+        raise InventoryError(f"{where}: should be a list of groups, not {named!r}")
+    for name in named:
+        if not isinstance(name, str) or name not in groups:
+            known = ", ".join(sorted(groups)) or "none"
+            raise InventoryError(f"{where}: no group {name!r} (groups: {known})")
+        if name in above:
+            raise InventoryError(f"{where}: group {name!r} is in itself")
+        if not isinstance(groups[name] or {}, dict):
+            raise InventoryError(f"{file}: {name}: should be a mapping, not {groups[name]!r}")
+        group = Level(file=file, name=name, content=groups[name] or {})
+        yield group
+        yield from groups_of(group, groups, file, (*above, name))
+
+
 def _entries(level: Level) -> Iterator[tuple[str, str, Any, str]]:
     """(kind, field, value, key in the file) of all that one level says."""
     plugin = _mapping(level, PLUGIN)

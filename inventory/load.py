@@ -1,7 +1,6 @@
 """Reading the YAML files into a Catalogue, or refusing them with file, key and way out."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from inventory import rules
 from inventory.catalogue import Catalogue, Host, Mcp, Service, Site, Sync
 from inventory.errors import InventoryError, Place, explain
-from inventory.levels import EXTRAS, HOST_KEYS, Level, inherit
-from inventory.ssh import Login, Ssh
+from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit
+from inventory.ssh import Login, Ssh, refuse_client_settings
 
 T = TypeVar("T")
 
@@ -97,7 +96,7 @@ def short(path: Path) -> str:
 def locate(config: Path) -> Files:
     """The inventory files that the Nornir settings in `config` name."""
     settings = read_yaml(config)
-    _refuse_ssh_config(config, settings)
+    refuse_client_settings(short(config), settings)
     try:
         options = settings["inventory"]["options"]
         extra = settings["user_defined"]
@@ -115,17 +114,6 @@ def locate(config: Path) -> Files:
             f"{short(config)}: should name host_file, group_file and defaults_file under "
             f"inventory.options, services_file and mcp_file under user_defined; wrong: {error}"
         ) from error
-
-
-def _refuse_ssh_config(config: Path, settings: Mapping[str, Any]) -> None:
-    """Nornir's own setting: no host is reached by it, so nobody may rely on it."""
-    ssh = settings.get("ssh")
-    named = ssh.get("config_file") if isinstance(ssh, dict) else ssh
-    if named not in (None, os.devnull):
-        raise InventoryError(
-            f"{short(config)}: ssh.config_file: {named!r} is not read: data.ssh.config in "
-            "defaults.yaml, or of one host, is where a site says so (README, 'The way to a host')"
-        )
 
 
 def load_catalogue(config: Path) -> Catalogue:
@@ -185,7 +173,7 @@ def _host(
     found = inherit(
         [
             own,
-            *_groups_of(own, groups, short(files.groups)),
+            *groups_of(own, groups, short(files.groups)),
             Level(file=short(files.defaults), name="", content=defaults, shared=True),
         ]
     )
@@ -202,25 +190,6 @@ def _host(
     }
     found.places["host.address"] = own.place("hostname")
     return _read(Host, raw, place("host", ""))
-
-
-def _groups_of(
-    level: Level, groups: Mapping[str, Any], file: str, above: tuple[str, ...] = ()
-) -> Iterator[Level]:
-    """The levels of the groups that `level` names, and of theirs."""
-    where, named = level.place("groups"), level.content.get("groups", [])
-    if not isinstance(named, list):
-        raise InventoryError(f"{where}: should be a list of groups, not {named!r}")
-    for name in named:
-        if name not in groups:
-            raise InventoryError(f"{where}: no group {name!r} (groups: {_list(groups)})")
-        if name in above:
-            raise InventoryError(f"{where}: group {name!r} is in itself")
-        if not isinstance(groups[name] or {}, dict):
-            raise InventoryError(f"{file}: {name}: should be a mapping, not {groups[name]!r}")
-        group = Level(file=file, name=name, content=groups[name] or {})
-        yield group
-        yield from _groups_of(group, groups, file, (*above, name))
 
 
 def _services(files: Files, site: Site) -> tuple[dict[str, Service], dict[str, Sync]]:
@@ -269,7 +238,3 @@ def _part(mapping: Mapping[str, Any], key: str, path: Path, parent: str = "") ->
         where = f"{parent}.{key}" if parent else key
         raise InventoryError(f"{short(path)}: {where}: should be a mapping of keys, not {value!r}")
     return value
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"

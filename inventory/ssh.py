@@ -1,12 +1,15 @@
 """How twinedge logs in to a host: what a site may say of SSH, and what it may not."""
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
+from inventory.errors import InventoryError
 from inventory.fields import Flag, Seconds, SecretText, Strict
 
 _HOP = re.compile(
@@ -120,3 +123,17 @@ class Stop:
     user: str
     login: Login
     config: str | None = None
+
+
+def refuse_client_settings(file: str, settings: Mapping[str, Any]) -> None:
+    """Nornir's own `ssh.config_file`: no host is reached by it, so nobody may rely on it.
+
+    `file` is the operator's name of `settings`. Raises InventoryError.
+    """
+    ssh = settings.get("ssh")
+    named = ssh.get("config_file") if isinstance(ssh, dict) else ssh
+    if named not in (None, os.devnull):
+        raise InventoryError(
+            f"{file}: ssh.config_file: {named!r} is not read: data.ssh.config in "
+            "defaults.yaml, or of one host, is where a site says so (README, 'The way to a host')"
+        )

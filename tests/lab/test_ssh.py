@@ -42,7 +42,7 @@ def keys(lab: Lab) -> dict[str, str]:
 
 def status(lab: Lab, *options: str, before: str = "") -> "CompletedProcess[str]":
     """status.py with the operator's home."""
-    command = f"export HOME={HOME}; {before} exec python runbooks/status.py \"$@\""
+    command = f'export HOME={HOME}; {before} exec python runbooks/status.py "$@"'
     return lab.run("vps2", ["sh", "-c", command, "sh", *options], timeout=60)
 
 
@@ -91,9 +91,7 @@ def test_what_openssh_takes_we_take_and_the_operators_own_settings_steer_nothing
               "[ ! -e /root/.bashrc.away ] || mv /root/.bashrc.away /root/.bashrc")  # fmt: skip
 
 
-def test_a_bad_host_key_on_one_host_is_told_and_the_others_stand(
-    lab: Lab, keys: dict[str, str]
-):
+def test_a_bad_host_key_on_one_host_is_told_and_the_others_stand(lab: Lab, keys: dict[str, str]):
     known_hosts(
         lab,
         recorded(VPS1, keys["vps1"]),
@@ -149,11 +147,13 @@ def test_a_wrong_host_and_a_locked_key_are_told_and_the_others_stand(
         "eval $(ssh-agent) >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT; "
         "printf '#!/bin/sh\\necho secret\\n' > $HOME/ask; chmod 700 $HOME/ask; "
         "SSH_ASKPASS=$HOME/ask SSH_ASKPASS_REQUIRE=force ssh-add -q $HOME/.ssh/locked || exit 9; "
-        "python runbooks/status.py \"$@\"; exit $?;"
+        'python runbooks/status.py "$@"; exit $?;'
     )
     done = status(lab, "--config", config, before=agent)
     assert done.returncode == 0 and stands(done, "vps1", "vps2", "unraid"), done.stdout
-    met = shell(lab, "unraid", "journalctl -u ssh --since -1min | grep 'Accepted publickey' | tail -1")
+    met = shell(
+        lab, "unraid", "journalctl -u ssh --since -1min | grep 'Accepted publickey' | tail -1"
+    )
     assert f"from {VPS1}" in met
 
 
@@ -168,7 +168,7 @@ def test_too_many_keys_and_a_shell_that_ends_are_told_and_the_others_stand(
     agent = (
         "eval $(ssh-agent) >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT; "
         "for n in 1 2 3 4 5 6 7 8; do ssh-keygen -q -t ed25519 -N '' -f $HOME/k$n <<NO\nn\nNO\n"
-        "ssh-add -q $HOME/k$n; done; python runbooks/status.py \"$@\"; exit $?;"
+        'ssh-add -q $HOME/k$n; done; python runbooks/status.py "$@"; exit $?;'
     )
     try:
         done = status(lab, "--config", config, before=agent)
