@@ -1,10 +1,8 @@
 """SSH against real hosts: what OpenSSH takes we take, and one bad host ends no other's run."""
 
-from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-import yaml
 
 from lab.api import Lab
 from tests.lab import sites
@@ -108,17 +106,13 @@ def test_a_bad_host_key_on_one_host_is_told_and_the_others_stand(lab: Lab, keys:
     assert "in twinedge itself" not in done.stderr
 
 
-def site(lab: Lab, hosts: dict[str, object]) -> str:
+def site(lab: Lab, hosts: dict[str, dict[str, object]]) -> str:
     """The lab's site with these additions to its hosts, on vps2; its Nornir settings."""
-    checkout = lab.state.checkout
-    content = yaml.safe_load((checkout / "inventory" / "hosts.yaml").read_text("utf-8"))
+    config = sites.scheduled(lab, "vps2", SITE, {"hosts": []})
+    content = sites.read(lab, "hosts")
     for name, added in hosts.items():
         content[name] |= added
-    config = sites.scheduled(lab, "vps2", SITE, {"hosts": []})
-    settings = yaml.safe_load(shell(lab, "vps2", f"cat {config}"))
-    settings["inventory"]["options"]["host_file"] = "hosts.yaml"
-    sites.write(lab, "vps2", str(Path(config).parent),
-                {"config.yaml": settings, "hosts.yaml": content})  # fmt: skip
+    sites.write(lab, "vps2", SITE, {"hosts.yaml": content})
     return config
 
 
