@@ -42,7 +42,8 @@ class Direction:
 
     @property
     def error(self) -> str:
-        return self.lost or self.state.error or self.state.after_error
+        refused = "; ".join(self.state.refused)
+        return self.lost or self.state.error or self.state.after_error or refused
 
     @property
     def ok(self) -> bool:
@@ -75,6 +76,7 @@ class Direction:
             "queue": self.queue,
             "error": self.error or None,
             "conflicts": None if self.lost else self.state.conflicts,
+            "skipped": list(self.state.skipped),
             "watches": self.watches and self.watches.seen,
         }
 
@@ -135,6 +137,9 @@ def _show(standing: Mapping[str, Sequence[Direction]]) -> None:
     for name, ways in standing.items():
         for way in ways:
             table.add_row(name, *way.row())
+            for skipped in way.state.skipped:
+                host, _, rest = skipped.partition(" ")
+                notes[host, f"{name}: cannot travel: {rest}"] = "yellow"
             if way.error:
                 notes[way.here, way.lost or f"{name}: {way.error}"] = "red"
             if way.watches and way.watches.status is Status.WARN:

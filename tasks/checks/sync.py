@@ -83,6 +83,8 @@ def _failing(survey: Survey, host: str, sync: Sync) -> str:
     state = state_of(survey, host, sync)
     if state.failures >= PATIENT:
         return f"{sync.name} failed {state.failures} times: {state.error}"
+    if state.refused:
+        return f"{sync.name}: unbound goes on without it: {state.refused[0]}"
     return f"{sync.name}: {sync.after} after changes: {state.after_error}" * bool(state.after_error)
 
 

@@ -28,7 +28,12 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         "lsyncd/lsyncd.conf.lua.j2",
         program=host.paths.sync,
         syncs=[
-            {"name": sync.name, "source": f"{sync.directory}/", "left_out": sync.left_out}
+            {
+                "name": sync.name,
+                "directory": sync.directory,
+                "source": f"{sync.directory}/",
+                "left_out": sync.left_out,
+            }
             for sync in syncs
         ],
     )

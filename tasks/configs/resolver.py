@@ -1,18 +1,15 @@
 """unbound: the catalogue's names for the tailnet, on every resolver alike."""
 
-from inventory.catalogue import Catalogue, Host
+from inventory.catalogue import Catalogue, Host, Sync
+from tasks.configs import sync
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
+from tasks.quote import shell as word
 
-ACTIVATION = Activation(
-    name="resolver",
-    order=SERVICES,
-    command="systemctl reload-or-restart unbound",
-    check="systemctl -q is-active unbound",
-)
+RELOAD = "systemctl reload-or-restart unbound"
 
 
 def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
-    own_records = _own_records(host, catalogue)
+    own = _with_own_records(host, catalogue)
     text = render(
         "resolver/unbound.conf.j2",
         address=host.address,
@@ -23,7 +20,7 @@ def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             for name, addresses in catalogue.records.items()
             for address in addresses
         ],
-        includes=[f"{directory}/*.conf" for directory in own_records],
+        includes=[f"{sync.records(host, one)}/*.conf" for one in own],
         forward=catalogue.site.resolver.forward,
     )
     return ConfigFile(
@@ -32,15 +29,21 @@ def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         text=text,
         tool=Tool(name="unbound-checkconf", version="unbound -V"),
         validate='unbound-checkconf "$1"',
-        activation=ACTIVATION,
-        folders=tuple(own_records),
+        activation=_activation(host, own),
+        folders=tuple(f for one in own for f in (one.directory, sync.records(host, one))),
     )
 
 
-def _own_records(host: Host, catalogue: Catalogue) -> list[str]:
-    """The synced directories in which the operator keeps records of their own."""
-    return [
-        sync.directory
-        for sync in catalogue.syncs_of(host.name)
-        if sync.service and catalogue.services[sync.service].kind == "dns"
-    ]
+def _activation(host: Host, own: list[Sync]) -> Activation:
+    """Of own records unbound reads the copies that the sync's program has made."""
+    copies = f"{word(host.paths.sync)} records && " if own else ""
+    return Activation(
+        name="resolver",
+        order=SERVICES,
+        command=f"{copies}{RELOAD}",
+        check="systemctl -q is-active unbound",
+    )
+
+
+def _with_own_records(host: Host, catalogue: Catalogue) -> list[Sync]:
+    return [one for one in catalogue.syncs_of(host.name) if sync.holds_records(catalogue, one)]

@@ -26,6 +26,7 @@ PARTS = (
     "sync_inside.sh",
     "sync_run.sh",
     "sync_settle.sh",
+    "sync_records.sh",
     "sync_gate.sh",
 )
 
@@ -76,8 +77,26 @@ def _row(host: Host, catalogue: Catalogue, sync: Sync) -> dict[str, object]:
         "address": peer.address,
         "port": peer.port,
         "after": after(host, catalogue, sync),
+        "records": records(host, sync) if holds_records(catalogue, sync) else "",
+        "reload": _reload(host, catalogue, sync),
         "set_aside": "\n".join(map(unison_pattern, sync.left_out)),
     }
+
+
+def holds_records(catalogue: Catalogue, sync: Sync) -> bool:
+    """Is this a directory in which the operator keeps DNS records of their own?"""
+    return sync.service is not None and catalogue.services[sync.service].kind == "dns"
+
+
+def records(host: Host, sync: Sync) -> str:
+    """Where unbound reads the copies of own records that have been checked."""
+    return f"{PurePosixPath(host.paths.resolver).with_suffix('')}/{sync.name}"
+
+
+def _reload(host: Host, catalogue: Catalogue, sync: Sync) -> str:
+    """What makes new records known, on either side; a restart is not for one's own edits."""
+    wanted = holds_records(catalogue, sync) and sync.after == "reload"
+    return after(host, catalogue, sync) if wanted else ""
 
 
 def after(host: Host, catalogue: Catalogue, sync: Sync) -> str:

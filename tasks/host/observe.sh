@@ -114,7 +114,9 @@ sync_records() { # FOLDER
     for record in daemon run after; do
         [ ! -s $record ] || sed "s/^/$record /;q" $record
     done
-    [ ! -s skipped ] || sed 's/^/skipped /' skipped
+    for record in refused skipped; do
+        [ ! -s $record ] || sed "s/^/$record /" $record
+    done
     cat history.1 history 2>/dev/null | awk '$2 !~ /^[0-9]+ms$/ { next }
         $3 > 0 { here = $0 } $4 > 0 { peer = $0 }
         END { if (here) print "to-here " here; if (peer) print "to-peer " peer }'

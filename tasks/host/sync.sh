@@ -3,7 +3,7 @@
 # One host's side of the two-way sync: lsyncd calls `event`, the peer comes in by `gate`.
 #
 # POSIX sh with the usual tools and systemd, run as root; sync_box.sh, sync_inside.sh,
-# sync_run.sh, sync_settle.sh and sync_gate.sh follow it. One host of a sync is its runner: it
+# sync_run.sh, sync_settle.sh, sync_records.sh and sync_gate.sh follow it. One host of a sync is its runner: it
 # alone runs unison, the other asks it to. So two runs never meet, and a lock that is found
 # is one that a dead run has left behind.
 #
@@ -21,6 +21,8 @@
 #             /daemon        how the last event ended: TIME ok, or TIME failed COUNT SINCE WORDS
 #             /due-here, /due-peer   a side has received changes and has not acted on them yet
 #             /skipped       what cannot travel: HOST KIND PATH a line
+#             /refused       own DNS records that unbound may not see, and why
+#             /swept         when copies were last looked at for what is too old or too much
 #             /said          what unison said last; beside it what a run notes for itself:
 #                            asked, line/, open, left, now, brought (conflicts), carried, untouched
 
@@ -30,7 +32,10 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 
-KEPT_DAYS=30
+KEPT_DAYS=30    # what was overwritten or deleted
+SETTLED_DAYS=90 # what was decided, and the trees from before a repair
+KEPT_BYTES=500000000 # of each of them, and of what nobody has decided yet
+SWEEP_MINUTES=10
 SPARE_WATCHES=8192
 MARK=.twinedge-sync # keeps a tree from ever being empty, unless it is gone
 LOG_SIZE=1000000 # bytes, twice at the most
@@ -89,13 +94,39 @@ event() { # NAME: something has changed here
     choose "$1"
     if [ "$runner" = "$here" ]; then "$0" run "$name"; else to_peer run "$name"; fi > "$dir/event.said" 2>&1
     status=$?
-    if [ $status -eq 0 ]; then note daemon ok; exit 0; fi
+    ( publish ) # own records count here, too, whether or not the other side can be reached
+    if [ $status -eq 0 ]; then note daemon ok; sweep; exit 0; fi
     failures='' since=''
     [ ! -s "$dir/daemon" ] || read -r _ _ failures since _ < "$dir/daemon"
     failures=$((${failures:-0} + 1))
+    [ $failures -lt 2 ] || asks_tailscale >> "$dir/event.said"
     note daemon "failed $failures ${since:-$(date +%s)} $(reason "$dir/event.said")"
     sleep $((failures < 8 ? failures : 8)) # lsyncd comes again a second later
     exit 1
+}
+# Tailscale SSH takes the place of sshd on the tailnet and reads no authorized_keys.
+asks_tailscale() {
+    case $(ssh-keyscan -T 2 -p "$port" "$address" 2>&1) in
+    *SSH-2.0-Tailscale*)
+        say "twinedge: Tailscale SSH answers on $peer in place of sshd, and does not know the" \
+            "sync's key: tailscale set --ssh=false there, or another port for sshd and the inventory"
+        ;;
+    esac
+}
+# Copies are bounded in age and size, and history says what went.
+sweep() {
+    [ -z "$(find "$dir/swept" -mmin -$SWEEP_MINUTES 2>/dev/null)" ] || return 0
+    : > "$dir/swept"
+    words='' folders=''
+    for each in backup:$KEPT_DAYS settled:$SETTLED_DAYS repairs:$SETTLED_DAYS conflicts:-; do
+        folder=$dir/${each%:*}
+        [ -d "$folder" ] || continue
+        words="$words -w $folder" folders="$folders $folder ${each#*:}"
+    done
+    # shellcheck disable=SC2086  # paths of ours, and numbers
+    boxed "$words" sweep $KEPT_BYTES $folders </dev/null | while read -r folder files bytes; do
+        say "$(date +%s) dropped from $folder: $files files, $bytes bytes" >> "$dir/history"
+    done
 }
 reason() { # FILE: what says most: our own word, unison's of a file, or the line that looks worst
     why=$(sed -n '/^twinedge: /{s///p;q}' "$1")

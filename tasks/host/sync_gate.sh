@@ -56,6 +56,13 @@ start) sleep 2; event "${2:-}" ;; # the deploy or the boot that started lsyncd g
 event | run) "$verb" "${2:-}" ;;
 repair) repair "${2:-}" "${3:-}" ;;
 prepare) prepare ;;
+records) # before unbound reads a new config of its own
+    for name in $names; do
+        choose "$name"
+        reload=''
+        publish || die "cannot look at the records in $directory: $(cat "$dir/records.said")"
+    done
+    ;;
 gate) gate "${2:-}" "${3:-}" ;;
-*) die "usage: $0 start|event|run NAME, repair NAME RULE, prepare, gate PEER WORDS" ;;
+*) die "usage: $0 start|event|run NAME, repair NAME RULE, prepare, records, gate PEER WORDS" ;;
 esac

@@ -96,6 +96,50 @@ remember() {
     }
 }
 in_forget() { find "$UNISON" -mindepth 1 -delete; }
+in_sweep() { # BYTES, then FOLDER DAYS…: tells "FOLDER FILES BYTES" of what went
+    bytes=$1
+    shift
+    while [ $# -gt 0 ]; do
+        sweep_out "$1" "$2" "$bytes"
+        shift 2
+    done
+}
+# Of copies, drops those older than DAYS (- for none), then the oldest until the rest fits.
+sweep_out() ( # FOLDER DAYS BYTES
+    cd "$1" || exit 1
+    oldest=0 kept=0 files=0 gone=0
+    [ "$2" = - ] || oldest=$(($(date +%s) - $2 * 86400))
+    find . ! -type d -printf '%C@ %s %p\0' | tr '\n\000' '\001\n' | sort -rn | {
+        while IFS= read -r line; do
+            size=${line#* } path=${line#* * }
+            size=${size%% *} at=${line%%.*}
+            kept=$((kept + size))
+            [ "$at" -lt "$oldest" ] || [ "$kept" -gt "$3" ] || continue
+            case $path in *["$ODD"]*) path=$(say "$path" | tr '\001' '\n') ;; esac
+            rm -f "$path" && files=$((files + 1)) gone=$((gone + size))
+        done
+        [ $files -eq 0 ] || say "${1##*/} $files $gone"
+    }
+    find . -mindepth 1 -type d -empty -mmin +60 -delete
+)
+in_records() { # each *.conf: "@ FILE", then its lines behind a blank; "! FILE: WHY" of others
+    why=$(standing) || die "twinedge: $why"
+    cd "$TREE" || exit 1
+    for file in *.conf; do
+        case $file in
+        '*.conf') continue ;;
+        *[!A-Za-z0-9._-]*)
+            say "! $(printf %s "$file" | tr -c 'A-Za-z0-9._-' '?'): a name of other than A-Z a-z 0-9 . _ -"
+            ;;
+        *)
+            [ -f "$file" ] || { say "! $file: leads out of the folder, or is no file"; continue; }
+            say "@ $file"
+            head -c 1000000 "$file" | sed 's/^/ /'
+            say ""
+            ;;
+        esac
+    done
+}
 in_folders() { find "$TREE" -type d | wc -l; }
 in_absent() { # which of the paths it reads are not here
     [ -e "$TREE/$MARK" ] || return 0

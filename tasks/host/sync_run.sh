@@ -168,8 +168,7 @@ react() {
 }
 react_here() {
     note received "$(date +%s%N)"
-    [ -n "$after" ] || return 0
-    said=$(timeout -k 2 60 sh -c "$after" 2>&1 9>&-) && { note after ok; return 0; }
-    note after "failed $(say "$said" | tail -n 1)"
-    return 1
+    if ! publish; then note after "failed: the records in $directory cannot be looked at"; return 1; fi
+    [ -n "$after" ] && [ -z "${reload:-}" ] || return 0
+    act "$after"
 }

@@ -24,6 +24,7 @@ listing() { # find's words for what is left out: "KIND:MODE DIGEST BASE64-PATH" 
     done' sh
 }
 canary() { # WORDS: written as one rename
+    rm -f .twinedge-canary.tmp # nor is a link that stands there followed
     printf '%s\n' "$1" > .twinedge-canary.tmp && chown 0:0 .twinedge-canary.tmp &&
         mv -f .twinedge-canary.tmp twinedge-canary
 }

@@ -16,7 +16,8 @@ class Transfer:
 @dataclass(frozen=True, kw_only=True)
 class State:
     """`failures` in a row of what lsyncd asked for, since `failing_since`, and the last
-    one's `error`. Transfers are known to the runner alone."""
+    one's `error`. `refused` are own DNS records that unbound may not see. Transfers, and
+    what cannot travel (`skipped`), are known to the runner alone."""
 
     failures: int = 0
     failing_since: int | None = None
@@ -25,11 +26,14 @@ class State:
     to_here: Transfer | None = None
     to_peer: Transfer | None = None
     conflicts: int = 0
+    refused: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def parse(text: str) -> State:
     """The State that `sync_records` of observe.sh printed."""
-    told = dict(line.partition(" ")[::2] for line in text.splitlines())
+    lines = [line.partition(" ")[::2] for line in text.splitlines()]
+    told = dict(lines)
     failed = re.match(r"\d+ failed (\d+) (\d+) ?(.*)", told.get("daemon", ""))
     after = re.match(r"\d+ failed ?(.*)", told.get("after", ""))
     return State(
@@ -40,6 +44,8 @@ def parse(text: str) -> State:
         to_here=_transfer(told.get("to-here", ""), 3),
         to_peer=_transfer(told.get("to-peer", ""), 4),
         conflicts=int(told.get("conflicts", "0").strip() or 0),
+        refused=tuple(rest for word, rest in lines if word == "refused"),
+        skipped=tuple(rest for word, rest in lines if word == "skipped"),
     )
 
 

@@ -30,7 +30,10 @@ for folder in {" ".join(FOLDERS)}; do
 done
 """
 STANDING = f"find {' '.join(FOLDERS)} -type f -exec stat -c '%n %a %u %g' {{}} + -exec cat {{}} +"
-UNMARK = f"rm -rf {' '.join(FOLDERS)} /usr/local/bin/unison /root/loot {TREE}/test-*"
+UNMARK = (
+    f"rm -rf {' '.join(FOLDERS)} /usr/local/bin/unison /root/loot "
+    f"{TREE}/test-* {TREE}/.twinedge-canary.tmp {STATE}/unison/tmplanted"
+)
 
 # What stands in the place of a unison that has been taken over, in the box.
 TAKEN_OVER = f"""\

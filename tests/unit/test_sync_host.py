@@ -83,3 +83,27 @@ def test_the_log_of_transfers_never_takes_more_than_two_files_of_its_size(runner
     assert sorted(path.name for path in runner.folder.glob("log*")) == ["log", "log.1"]
     assert SIZE < runner.size("log") < 3 * SIZE
     assert not (runner.folder / "transfers").exists()
+
+
+def test_copies_are_dropped_by_age_and_size_the_oldest_first_and_that_is_told(runner: Runner):
+    for folder, name in (
+        ("backup", "a b\nc"),
+        ("settled", "s"),
+        ("conflicts/20260101T000000", "k"),
+    ):
+        (runner.folder / folder).mkdir(parents=True, exist_ok=True)
+        (runner.folder / folder / name).write_text("12345")
+    with (runner.folder / "conflicts/large").open("w") as large:
+        large.truncate(500_000_000 - 5)
+    assert runner.call("event", "one").returncode == 0
+    assert "dropped" not in (runner.folder / "history").read_text()
+    (runner.folder / "swept").unlink()
+    (runner.folder / "conflicts/newer").write_text("1")
+    runner.host.stub("date", "exec /bin/date -d '+31 days' \"$@\"\n")
+    assert runner.call("event", "one").returncode == 0
+    told = (runner.folder / "history").read_text()
+    assert "dropped from backup: 1 files, 5 bytes" in told
+    assert "dropped from settled" not in told
+    assert "dropped from conflicts: " in told
+    kept = {path.name for path in (runner.folder / "conflicts").rglob("*") if path.is_file()}
+    assert "newer" in kept and len(kept) == 2, "the oldest goes, and only as much as is needed"
