@@ -34,7 +34,12 @@ def main(argv: Sequence[str]) -> int:
 def up(lab: Lab, asked: argparse.Namespace) -> int:
     from rich.console import Console  # not at the top: `exec` must start at once
 
-    options = Options.asked(lab.state, site=site_file(asked.site) if asked.site else None)
+    options = Options.asked(
+        lab.state,
+        site=site_file(asked.site) if asked.site else None,
+        distribution=asked.distribution,
+        package=asked.package,
+    )
     console = Console(stderr=True, highlight=False)
     with console.status("looking") as status:
 
@@ -128,6 +133,16 @@ def _up(starting: argparse.ArgumentParser) -> None:
     """What may be asked of a new lab: lab/options.py. One that is up keeps what it has."""
     starting.add_argument(
         "--site", type=Path, metavar="FILE", help="config.yaml of the site (default: lab/site)"
+    )
+    starting.add_argument(
+        "--distribution",
+        metavar="[HOST=]NAME,...",
+        help="`trixie` (Debian 13), of all hosts or of those named (default: this machine's own)",
+    )
+    starting.add_argument(
+        "--package",
+        metavar="[HOST=]NAME,...",
+        help="`caddy`: the hosts have Debian's own package of Caddy, too",
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO
 from lab import assembly, breaking, faults, topology
 from lab.errors import LabError
 from lab.faults import Fault, Record
-from lab.image import layer
+from lab.image import cache
 from lab.kernel.machine import Host
 from lab.options import Options
 from lab.requirements import check
@@ -73,7 +73,7 @@ class Lab:
         with self.state.locked():
             assembly.clear(self.state)
         if purge:
-            layer.remove_unused()
+            cache.remove_unused()
 
     def command(self, host: str, argv: Sequence[str], *, folder: Path | None = None) -> list[str]:
         """What runs `argv` on a host, by default in the checkout; give it `environment`."""

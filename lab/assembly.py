@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from lab import ports, topology
 from lab.errors import LabError
 from lab.faults import Record
-from lab.image import layer
+from lab.image import image
 from lab.kernel import keeper
 from lab.kernel.cgroup import Group
 from lab.kernel.inotify import check_room
@@ -95,13 +95,15 @@ def _lay_ground(state: State, lock: int, options: Options, say: Say) -> None:
     from lab.image import keys, provision  # slow to import, and only needed here
 
     known = topology.of_site(options.site)
+    chosen = image.choose(known, options)
     options.save(state)
     check_room(len(known.machines))
     (state.folder / "shared").mkdir(parents=True)
     group = Group.of_lab(state.id).child("keeper")
-    software = layer.obtain(group=group, lab_lock=lock, say=say)
+    images, locks = image.obtain(state, chosen, group=group, lab_lock=lock, say=say)
     say("making networks and disks")
-    made = keeper.start(state, known.machines, group=group, lock=lock, layer=software)
+    layers = {host: each.layer for host, each in images.items()}
+    made = keeper.start(state, layers, group=group, lock=lock, keep=locks)
     network = keeper.network(state, made)
     secrets = keys.generate(
         known.machines, domain=known.domain, tunnel=known.tunnel, team=known.team

@@ -16,6 +16,8 @@ class Options:
     """A lab's options; a new one is a field here and a flag of `up`."""
 
     site: Path  # Nornir's settings of the site whose hosts the lab has
+    distribution: str = ""  # NAME for all hosts, or HOST=NAME,...
+    package: str = ""  # installed beside the usual ones, in the same words
 
     @classmethod
     def default(cls, state: State) -> "Options":

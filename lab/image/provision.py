@@ -45,6 +45,11 @@ MASKED = (
     "systemd-vconsole-setup.service",
     "unbound-resolvconf.service",
 )
+# The machine's own, or a package's: what a deploy brings is not there before it.
+DEPLOYED = (
+    *("/etc/caddy", "/etc/cloudflared", "/etc/lsyncd", "/etc/mcp", "/etc/twinedge"),
+    *("/var/lib/twinedge", "/usr/local/lib/twinedge"),
+)
 SSHD = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile /etc/ssh/authorized_keys .ssh/authorized_keys
@@ -105,6 +110,8 @@ def _quieten(root: Root) -> None:
         root.remove(f"/etc/cron.d/{file.name}")
     root.link(f"{UNITS}/default.target", "/lib/systemd/system/multi-user.target")
     root.write("/etc/fstab", "")
+    for path in DEPLOYED:
+        root.remove(path)
 
 
 def _identity(root: Root, topology: Topology, machine: Machine) -> None:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import warnings  # noqa: F401 - os.execvp wants it once this Python's own folder is out of sight
 
 NAMESPACES = ("cgroup", "ipc", "uts", "net", "pid", "mnt")
 PR_SET_PDEATHSIG = 1

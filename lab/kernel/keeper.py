@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.image.layer import last_line
+from lab.image.cache import last_line
 from lab.kernel.cgroup import Group
 from lab.kernel.network import Network
 from lab.kernel.spawn import spawn
@@ -18,17 +18,21 @@ START_SECONDS = 20.0
 
 
 def start(
-    state: State, hosts: Iterable[str], *, group: Group, lock: int, layer: tuple[Path, int]
+    state: State, layers: Mapping[str, str], *, group: Group, lock: int, keep: Sequence[int]
 ) -> Process:
-    """Makes the ground: the layer and the disks mounted, bridges and namespaces made."""
+    """Makes the ground: layers (by host) and disks mounted, bridges and namespaces made.
+
+    `keep` are the locks of what lies in the cache; the keeper takes them over.
+    """
     log, ready = state.folder / "keeper.log", state.folder / "keeper.pid"
-    folder, layer_lock = layer
     spawn(
         ["unshare", "--mount", "--net", "--propagation", "private",
-         "sh", str(SCRIPT), str(state.folder), str(folder), DISK_SIZE, *hosts],
-        group=group.make(), lock=lock, log=log, keep=[layer_lock],
+         "sh", str(SCRIPT), str(state.folder), DISK_SIZE, *dict.fromkeys(layers.values()),
+         "--", *(f"{host}={Path(layer).name}" for host, layer in layers.items())],
+        group=group.make(), lock=lock, log=log, keep=keep,
     )  # fmt: skip
-    os.close(layer_lock)  # the keeper has it now
+    for descriptor in keep:  # the keeper has them now
+        os.close(descriptor)
     deadline = time.monotonic() + START_SECONDS
     while not ready.exists():
         if time.monotonic() > deadline or not group.pids():

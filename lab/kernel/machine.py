@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.image.layer import last_line
+from lab.image.cache import last_line
+from lab.image.image import Image
 from lab.kernel.cgroup import Group
 from lab.kernel.spawn import spawn
 from lab.options import Options
@@ -43,8 +44,12 @@ class Host:
     def boot(self, keeper: Process, *, lock: int) -> None:
         """Starts the host and returns at once. Its disk is as it was."""
         net = self.state.folder / "net" / self.name
-        caddy, base = self.state.venv / "bin" / "caddy", python_home(self.state.python)
-        seen = [*base, *Options.of(self.state).folders(self.state)]
+        caddy, venv = self.state.venv / "bin" / "caddy", Image.of(self.state, self.name).venv
+        own = [] if venv else python_home(self.state.python)
+        seen = [*own, *Options.of(self.state).folders(self.state)]
+        binds = {caddy: "/usr/bin/caddy", **{path: path for path in seen}}
+        if venv:
+            binds[Path(venv)] = self.state.venv
         self.group.make()
         self.group.child("visitors").make()
         self.log.write_bytes(b"")  # what an earlier life said is no sign of this one's end
@@ -54,7 +59,7 @@ class Host:
              "--propagation", "private",
              "sh", str(BOOT), str(self.state.folder / "roots" / self.name),
              str(self.group.procs), self.name, str(self.state.folder / "shared"),
-             str(self.state.checkout), f"{caddy}=/usr/bin/caddy", *(f"{p}={p}" for p in seen)],
+             str(self.state.checkout), *(f"{path}={at}" for path, at in binds.items())],
             group=Group.of_lab(self.state.id).child("keeper"), lock=lock, log=self.log,
         )  # fmt: skip
 
