@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from lab.api import Lab
 from lab.errors import LabError
 from lab.options import Options
+from lab.state import State
 
 DEPLOY = ("python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older")
 
@@ -29,12 +30,18 @@ def deployed_lab() -> Iterator[Lab]:
     """The lab, up and deployed; taken down again unless it was up before."""
     lab = Lab.for_checkout()
     was_up = is_up(lab)
-    lab.up(options=Options.default(lab.state))
+    lab.up(options=kind())
     deploy = lab.run(lab.topology.control, DEPLOY, timeout=180)
     assert deploy.returncode == 0, deploy.stderr
     yield lab
     if not was_up:
         lab.down()
+
+
+def kind() -> Options:
+    """Those of the checkout's lab, if it is up: tests take any kind of lab, of their own site."""
+    state = State.for_checkout()
+    return replace(Options.of(state), site=Options.default(state).site)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 from lab.api import Lab
 from tests.soak import plan
 from tests.soak.races import race
+from tests.soak.suites import Kinds, pairs, suites_table
 from tests.soak.sync.batch import SyncBench, blows
 from tests.soak.sync.candidates import CANDIDATES, TREES
 from tests.soak.sync.history import Op, history, shrink
@@ -61,18 +62,34 @@ def _batch(name: str, first: int) -> Trial:
     return lambda _, bench: bench.run(CANDIDATES[name], histories, blows(first))
 
 
+def suites(_: int) -> Iterator[tuple[str, Trial]]:
+    """Every suite of lab tests on every kind of lab."""
+    for kind, suite in pairs():
+        yield f"{kind} / {suite}", _suite(kind, suite)
+
+
+def _suite(kind: str, suite: str) -> Trial:
+    return lambda _, bench: dict(bench.run(kind, suite))
+
+
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
     "sync": sync,
     "candidates": candidates,
+    "suites": suites,
 }
-BENCHES: Mapping[str, Callable[[Lab], Any]] = {"sync": SyncBench, "candidates": SyncBench}
+BENCHES: Mapping[str, Callable[[Lab], Any]] = {
+    "sync": SyncBench,
+    "candidates": SyncBench,
+    "suites": Kinds,
+}
 TABLES = {
     "transaction": transaction_table,
     "races": race_table,
     "sync": sync_table,
     "candidates": sync_table,
+    "suites": suites_table,
 }
 
 
@@ -91,7 +108,7 @@ def main(arguments: list[str]) -> int:
     if todo[: asked.most]:
         _run(todo[: asked.most], results, done, BENCHES.get(asked.proof, Bench))
     if asked.table:
-        asked.table.write_text(TABLES[asked.proof](list(done.values())), encoding="utf-8")
+        place(asked.table, asked.proof, TABLES[asked.proof](list(done.values())))
     wrong = [key for key, line in done.items() if line["wrong"]]
     print(f"{len(done)} trials, {len(wrong)} wrong")
     return 1 if wrong else 0
@@ -136,6 +153,16 @@ def _run(
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[key]) + "\n")
         print(f"{n}/{len(todo)} {key}: {'; '.join(done[key]['wrong']) or 'right'}", flush=True)
+
+
+def place(page: Path, proof: str, table: str) -> None:
+    """Writes `page`, or only what stands between its two comments that name the proof."""
+    begin, end = f"<!-- {proof} -->\n", f"<!-- end of {proof} -->\n"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    whole = f"{before}{begin}{table}{end}{after}" if found and closed else table
+    page.write_text(whole, encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Line]:
