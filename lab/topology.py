@@ -1,12 +1,17 @@
 """Which machines the lab has, where they are on its two networks, and what runs there."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.errors import LabError, UsageError
 from lab.state import CHECKOUT, State
+
+if TYPE_CHECKING:
+    from inventory.catalogue import Catalogue
 
 CLIENT, CLOUDFLARE = "client", "cloudflare"  # the lab's own two machines
 RESERVED = (CLIENT, CLOUDFLARE, "keeper")  # `keeper` holds the networks
@@ -47,6 +52,7 @@ class Topology:
     tunnel: str
     control: str  # the host that twinedge is run from
     team: str = "labteam"  # of Zero Trust
+    secrets: Mapping[str, str] = field(default_factory=dict)  # file on a controller -> which one
 
     @property
     def tailnet(self) -> dict[str, str]:
@@ -107,7 +113,21 @@ def of_site(config: Path) -> Topology:
         tunnel=str(catalogue.site.tunnel.id),
         control=catalogue.site.control,
         team=catalogue.site.access.team,
+        secrets=_secrets(catalogue),
     )
+
+
+def _secrets(catalogue: "Catalogue") -> dict[str, str]:
+    """Where the site looks for what the lab has made; only files can be brought there."""
+    wanted = {catalogue.site.tunnel.credentials: "tunnel"}
+    if catalogue.site.access.service_token:
+        wanted[catalogue.site.access.service_token] = "service_token"
+    for server in catalogue.mcp.servers.values():
+        wanted |= dict.fromkeys(server.env.values(), "mcp")
+    files = {
+        ref.removeprefix("file:"): which for ref, which in wanted.items() if ref.startswith("file:")
+    }
+    return {re.sub("^~/", "/root/", path): which for path, which in files.items()}
 
 
 def _refuse_scattered(config: Path, files: Iterable[Path]) -> None:
@@ -154,7 +174,12 @@ def save(state: State, topology: Topology) -> None:
 def load(state: State) -> Topology | None:
     """What `up` wrote down, or None when no lab is up."""
     match state.read("topology.json"):
-        case {"machines": dict(machines), "origins": list(origins), **site}:
+        case {
+            "machines": dict(machines),
+            "origins": list(origins),
+            "secrets": dict(secrets),
+            **site,
+        }:
             return Topology(
                 machines={name: Machine(**fields) for name, fields in machines.items()},
                 origins=tuple(Origin(**fields) for fields in origins),
@@ -162,5 +187,6 @@ def load(state: State) -> Topology | None:
                 tunnel=str(site["tunnel"]),
                 control=str(site["control"]),
                 team=str(site["team"]),
+                secrets=secrets,
             )
     return None

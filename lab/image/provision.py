@@ -89,7 +89,7 @@ def provision(state: State, topology: Topology, keys: Keys, machine: Machine, di
         script = TAILSCALE.format(checkout=state.checkout, python=state.python)
         root.write("/usr/bin/tailscale", script, mode=0o755)
     if machine.name in topology.controllers:
-        _secrets(root, keys)
+        _secrets(root, topology, keys)
     match machine.role:
         case "edge":
             _edge(root, state, topology)
@@ -162,11 +162,15 @@ def _origins(root: Root, state: State, topology: Topology, machine: Machine) -> 
         _start(root, f"{which.unit}.service", unit)
 
 
-def _secrets(root: Root, keys: Keys) -> None:
-    root.path("/etc/twinedge").mkdir(mode=0o700, exist_ok=True)
-    root.write("/etc/twinedge/tunnel.json", keys.tunnel, mode=0o600)
-    root.write("/etc/twinedge/access-token.json", json.dumps(keys.service_token), mode=0o600)
-    root.write("/etc/twinedge/mcp-token", f"{keys.mcp_token}\n", mode=0o600)
+def _secrets(root: Root, topology: Topology, keys: Keys) -> None:
+    texts = {
+        "tunnel": keys.tunnel,
+        "service_token": json.dumps(keys.service_token),
+        "mcp": f"{keys.mcp_token}\n",
+    }
+    for path, which in topology.secrets.items():
+        root.path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.write(path, texts[which], mode=0o600)
 
 
 def _edge(root: Root, state: State, topology: Topology) -> None:

@@ -52,6 +52,11 @@ def lab(deployed_lab: Lab) -> Iterator[Lab]:
     deployed_lab.heal()
 
 
+def beside(name: str) -> str:
+    """The id of another lab of this checkout: two checkouts may be tested side by side."""
+    return f"{State.for_checkout().id}-{name}"
+
+
 def is_up(lab: Lab) -> bool:
     try:
         return bool(lab.machines)

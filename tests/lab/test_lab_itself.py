@@ -13,6 +13,7 @@ import pytest
 from lab.api import Lab
 from lab.kernel.cgroup import Group
 from lab.state import CHECKOUT, State
+from tests.lab.conftest import beside
 
 ORGANIZR = "http://100.102.55.88/api/v2/ping"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
@@ -33,11 +34,6 @@ def healed(request) -> Iterator[None]:
     yield
     if "lab" in request.fixturenames:
         request.getfixturevalue("lab").heal()
-
-
-def beside(name: str) -> str:
-    """The id of another lab of this checkout: two checkouts may be tested side by side."""
-    return f"{State.for_checkout().id}-{name}"
 
 
 def traces(lab_id: str) -> list[str]:

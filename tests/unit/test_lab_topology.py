@@ -8,35 +8,13 @@ from lab.errors import LabError, UsageError
 from lab.options import Options, site_file
 from lab.state import State
 from lab.topology import load, of_site, save
+from tests.edges import EDGES, site_of_edges
 from tests.site import Site
-
-EDGES = ("frankfurt", "helsinki", "ashburn-va-datacenter-2", "nuremberg")
-
-
-def with_edges(site: Site, count: int) -> None:
-    """That many edges, none called as in the lab's own site, and two media boxes."""
-    hosts = {
-        name: {"hostname": f"100.64.0.{n}", "groups": ["edge"]}
-        for n, name in enumerate(EDGES[:count], 1)
-    }
-    for n, name in enumerate(("tower", "nas"), 1):
-        hosts[name] = {"hostname": f"100.64.1.{n}", "groups": ["media"]}
-    site.write("hosts", hosts)
-    site.change("defaults", "data.control", EDGES[count - 1])
-    services = {
-        "plex": {"port": 32400, "hosts": ["tower"], "health": {"path": "/identity"}},
-        "immich": {"port": 2283, "hosts": ["nas"], "health": {"path": "/healthz"}},
-        "dns": {"kind": "dns", "port": 53, "hosts": list(EDGES[:count]), "unit": "unbound"},
-    }
-    for name, service in services.items():
-        service["hostname"] = name
-    site.write("services", {"services": services})
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_one_to_four_edges_of_any_name_and_two_media_boxes_are_a_lab(site: Site, count: int):
-    with_edges(site, count)
-    known = of_site(site.config)
+def test_one_to_four_edges_of_any_name_and_two_media_boxes_are_a_lab(tmp_path: Path, count: int):
+    known = of_site(site_of_edges(tmp_path / "attic", count))
     assert list(known.machines) == [*EDGES[:count], "tower", "nas", "client", "cloudflare"]
     assert [edge.name for edge in known.edges] == list(EDGES[:count])
     assert known.controllers == (EDGES[count - 1], "client")
@@ -97,3 +75,13 @@ def test_a_lab_keeps_the_options_that_it_was_made_with(site: Site, tmp_path, mon
         options.refuse_other(Options.default(state))
     save(state, of_site(site.config))
     assert load(state) == of_site(site.config)
+
+
+def test_the_labs_secrets_lie_where_the_site_looks_for_them(site: Site):
+    site.change("defaults", "data.tunnel.credentials", "file:~/keys/tunnel.json")
+    site.change("defaults", "data.access.service_token", "env:ACCESS_TOKEN")
+    site.change("mcp", "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN", "file:/srv/token")
+    assert of_site(site.config).secrets == {
+        "/root/keys/tunnel.json": "tunnel",
+        "/srv/token": "mcp",
+    }
