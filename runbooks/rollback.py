@@ -69,6 +69,7 @@ def _apply(
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
     states: Mapping[str, HostState] = _on_all(session, release.survey)
     begin.refuse_busy({host: states[host] for host in todo}, arguments.break_lock)
+    begin.refuse_unmounted({host: states[host] for host in todo})
     run = begin.new_run(arguments, commit="unknown")  # each host takes its release's own
 
     def stage(task: Task, run: Run) -> Result:

@@ -100,6 +100,7 @@ def manage(arguments: Namespace, session: Session) -> int:
     changed = {name: plan for name, plan in plans.items() if plan.changes}
     show_plans(changed)
     deploy.refuse_odd(plans)
+    begin.refuse_unmounted({name: plan.state for name, plan in plans.items()})
     if not changed:
         out.print("nothing to do: every host has just these jobs")
     if not arguments.apply or not changed:

@@ -58,6 +58,8 @@ def _explain(states: Mapping[str, HostState]) -> None:
         for path, claimed in _claims(state):
             if has_drifted(state.files[path], claimed):
                 tell(host, f"{path} {drift_words(state.files[path])}", style="yellow")
+        if state.unmounted:
+            tell(host, state.unmounted_words, style="red")
         if state.held:
             tell(host, state.lock_words, style="yellow")
         if state.pending and state.pending_until:

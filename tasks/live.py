@@ -94,6 +94,15 @@ class HostState:
     pending_until: datetime | None = None
     tools: Mapping[str, str | None] = field(default_factory=dict)
     sync_keys: SyncKeys = SyncKeys()
+    unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
+
+    @property
+    def unmounted_words(self) -> str:
+        """What has to be mounted first, for the one who wanted to write there."""
+        return (
+            f"{', '.join(self.unmounted)} is not mounted: what is written below it is gone once "
+            "it is; mount it (on Unraid: start the array)"
+        )
 
     @property
     def held(self) -> Lock | None:
@@ -142,6 +151,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         pending_until=_time(pending[1]) if pending else None,
         tools=_tools(lines),
         sync_keys=_sync_keys(lines),
+        unmounted=tuple(dict.fromkeys(rest for kind, rest in lines if kind == "unmounted")),
     )
 
 

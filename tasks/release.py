@@ -54,11 +54,15 @@ def _script() -> str:
     return host_side("write.sh", "release.sh")
 
 
+def _init(host: Host) -> str:
+    return "systemd" if host.has_systemd else "none"
+
+
 def preamble(host: Host, run: Run) -> str:
     """The assignments that release.sh expects in front of it."""
     values = {
         "state": host.paths.state,
-        "init": "systemd" if host.has_systemd else "none",
+        "init": _init(host),
         "id": run.id,
         "token": run.token,
         "holder": run.holder,
@@ -108,19 +112,26 @@ def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
         for n, config in enumerate(files)
     )
     return (
-        f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
+        f"{_of_look(host)}{_script()}\n"
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
         + f"seen=$(look <<'{EOF}'\n{''.join(paths)}{EOF}\n)\n"
         + 'status=$?\nwait\nsay "$seen"\n[ $status -eq 0 ] || exit $status\n'
     )
 
 
+def _of_look(host: Host) -> str:
+    """The assignments that `look` expects in front of release.sh."""
+    values = {
+        "state": host.paths.state,
+        "init": _init(host),
+        "lsyncd_config": host.paths.lsyncd,
+    }
+    return "".join(f"{name}={word(value)}\n" for name, value in values.items())
+
+
 def survey(task: Task, host: Host) -> Result:
     """Nornir task: the HostState of what the host's own release claims; no inventory needed."""
-    script = (
-        f"state={word(host.paths.state)}\nlsyncd_config={word(host.paths.lsyncd)}\n{_script()}\n"
-        "claimed | look\n"
-    )
+    script = f"{_of_look(host)}{_script()}\nclaimed | look\n"
     text = _read(task, host, script)
     return Result(host=task.host, result=parse_state(text, claimed_paths(text)))
 

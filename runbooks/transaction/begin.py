@@ -97,6 +97,13 @@ def refuse_busy(states: Mapping[str, HostState], break_lock: bool) -> None:
         )
 
 
+def refuse_unmounted(states: Mapping[str, HostState]) -> None:
+    """Raise RolloutFailed where a path of ours lies below a mount point that is not mounted."""
+    missing = [f"{host}: {s.unmounted_words}" for host, s in states.items() if s.unmounted]
+    if missing:
+        raise RolloutFailed("\n".join(missing) + "\nnothing was changed on any host")
+
+
 def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
     """A reload makes Caddy forget which upstream is down, and ask it again.
 

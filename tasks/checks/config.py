@@ -25,6 +25,9 @@ def judge(survey: Survey) -> Iterator[Finding]:
     plans = [survey.plans[h.name] for h in survey.hosts if h.name in survey.plans]
     usual = _usual_commit(plans)
     for plan in plans:
+        if plan.state.unmounted:
+            yield _unmounted(plan)
+            continue
         for change in plan.files:
             if change.drifted or not change.is_nothing:
                 yield _file(plan, change)
@@ -58,6 +61,22 @@ def _state(change: FileChange) -> tuple[Status, str]:
     if change.kind in ("changed", "removed"):
         return Status.WARN, "the inventory has moved on since the last deploy"
     return Status.OK, "as deployed"
+
+
+def _unmounted(plan: HostPlan) -> Finding:
+    """Nothing else can be told of such a host's files: they are below what is missing."""
+    return Finding(
+        check="config",
+        subject=f"files on {plan.host}",
+        vantage=plan.host,
+        status=Status.FAILED,
+        seen=f"{', '.join(plan.state.unmounted)} is not mounted",
+        expected="what our files lie below is mounted",
+        host=plan.host,
+        hop=f"config {plan.host}",
+        todo=f"mount it on {plan.host} (on Unraid: start the array)",
+        needs=(parts.host(plan.host),),
+    )
 
 
 def _release(plan: HostPlan, usual: str | None) -> Finding:

@@ -83,12 +83,43 @@ take_lock() {
 drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
 drop_idle_lock() { [ ! -e "$state/pending" ] && drop_lock; } # a commit that stood still then ends
 
+# --- mounts: what is written below a missing one is hidden, or gone, once it is there ------
+
+is_mounted() { grep -q "^[^ ]* $1 " /proc/mounts; }
+missing_mount() { # PATH: sets missing, what has to be mounted for it and is not, or nothing
+    missing=
+    case $init:$1 in none:/mnt/*/*) # Unraid's root is in memory: its shares are all mounts
+        missing=${1#/mnt/}
+        missing=/mnt/${missing%%/*}
+        is_mounted "$missing" || return 0
+        missing= ;;
+    esac
+    [ -r /etc/fstab ] || return 0
+    while read -r device at _ options _; do
+        at=${at%/}
+        case $device in '#'*) continue ;; esac
+        case ,$options, in *,noauto,*) continue ;; esac
+        case $at in /*) ;; *) continue ;; esac  # swap, and the root
+        case $1 in "$at"/*) is_mounted "$at" || missing=$at ;; esac
+    done < /etc/fstab
+}
+# A path that belongs on a mount which is not there ends the run before anything is written.
+need_mounts() { # PATH…
+    for path; do
+        missing_mount "$path"
+        [ -z "$missing" ] || die "$missing is not mounted, and $path lies below it: $mend_mount"
+    done
+}
+mend_mount='mount it (on Unraid: start the array), then deploy again'
+
 # --- look: everything a plan needs, changing nothing -------------------------------------
 
 look() { # on standard input, a line a file: N SECRET PATH
     [ "$(id -u)" -eq 0 ] ||
         die "$(id -un) is not root there: sudo: true in the inventory lets twinedge use sudo"
     say "now $(now)"
+    missing_mount "$state/current"
+    [ -z "$missing" ] || say "unmounted $missing"
     [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
     [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
     claims=/dev/null
@@ -110,6 +141,8 @@ claimed() { # what `look` is asked for the files of the host's own release
     done < "$state/releases/$(current)/manifest"
 }
 look_at() { # N SECRET PATH
+    missing_mount "$3"
+    [ -z "$missing" ] || say "unmounted $missing"
     if [ -h "$3" ] || { [ -e "$3" ] && [ ! -f "$3" ]; }; then say "odd $1"; return; fi
     [ -f "$3" ] || { say "absent $1"; return; }
     content=-
@@ -130,6 +163,7 @@ who_wrote() { # N PATH: a file that is not as this host's release claims
 # --- stage: the release beside the live files, checked by the host's own tools ----------
 
 begin_stage() {
+    need_mounts "$state/lock"
     mkdir -p "$state/releases" || die "cannot make $state"
     chmod 700 "$state"
     guarded take_lock || exit 3
@@ -193,6 +227,7 @@ unmake_folders() {
     while read -r folder; do rmdir "$folder" 2>/dev/null || :; done < "$release/made"
 }
 end_stage() {
+    while read -r _ _ _ _ _ _ _ path; do need_mounts "$path"; done < "$release/manifest"
     make_folders
     while read -r n _ _ sum _ _ name _; do
         digest_of "$release/new/$n"
@@ -258,6 +293,9 @@ write_changes() {
         digest_of "$path"
         [ "$digest" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
         is_as_wanted "$path" "$digest" "$sum" "$mode" "$owner" && continue
+        missing_mount "$path"
+        why="$missing is not mounted, and $path lies below it: $mend_mount"
+        [ -z "$missing" ] || return 1
         why="cannot write beside $path: is the disk full?"
         line "$n $activation $name $path" >> "$release/changed" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1

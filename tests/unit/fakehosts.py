@@ -154,6 +154,8 @@ class FakeHosts:
             site.change("hosts", f"{name}.data.manager", "unraid")
             for key, path in groups[entry["groups"][0]]["data"].get("paths", {}).items():
                 setattr(host, key, host.path(path))
+                if path.startswith("/mnt/user/") and not host.path("/mnt/user").exists():
+                    host.root.memory("/mnt/user")  # the array is started
             host.is_at(entry["hostname"])
 
     def __getitem__(self, name: str) -> FakeHost:
