@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from inventory.source import ROOT, UNKNOWN, git, read_source
+from inventory.source import ROOT, UNKNOWN, read_source
 
 NAME = "twinedge"
 
@@ -15,8 +15,6 @@ def version(root: Path = ROOT) -> str:
     number = _of_checkout(root)
     if number is None:
         return _of_package()
-    if git(root, "rev-parse", "--show-prefix"):  # a folder in somebody else's repository
-        return number
     source = read_source(root)
     return number if source.commit == UNKNOWN else f"{number} (commit {source.label})"
 

@@ -129,6 +129,8 @@ def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
 def refuse_source(arguments: Namespace, source: Source) -> None:
     if not arguments.apply or arguments.allow_dirty:
         return
+    if source.trouble:
+        raise UsageError(f"{source.trouble}. Git is the source; or say --allow-dirty")
     if source.dirty:
         raise UsageError(
             "the checkout has changes that are not committed, and git is the source: commit "
