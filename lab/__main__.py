@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from lab.api import Lab
 from lab.errors import LabError, UsageError
+from lab.fault_kinds import listed
 from lab.options import Options, site_file
 from lab.requirements import check
 
@@ -81,6 +82,7 @@ def start_fault(lab: Lab, asked: argparse.Namespace) -> int:
     options = {
         "seconds": asked.seconds,
         "milliseconds": asked.milliseconds,
+        "status": asked.status,
         "other": asked.other,
     }
     print(f"started: {lab.fault(asked.kind, asked.subject, **options)}")
@@ -124,7 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     executing = _command(commands, "exec", execute, "run a command on a host, in the checkout")
     executing.add_argument("host", metavar="HOST")
     executing.add_argument("words", metavar="-- COMMAND", nargs=argparse.REMAINDER)
-    fault = commands.add_parser("fault", help="break something, or end that")
+    fault = commands.add_parser(
+        "fault",
+        help="break something, or end that",
+        epilog=f"kinds, on a service@host or on a host:\n{listed()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     _faults(fault.add_subparsers(required=True, metavar="VERB"))
     return parser
 
@@ -150,8 +157,9 @@ def _faults(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     start = _command(verbs, "start", start_fault, "start a fault")
     start.add_argument("kind", metavar="KIND")
     start.add_argument("subject", metavar="SUBJECT", help="service@host, or a host")
-    start.add_argument("--seconds", type=float, help="of slow")
+    start.add_argument("--seconds", type=float, help="of slow and slow-start")
     start.add_argument("--milliseconds", type=float, help="of latency")
+    start.add_argument("--status", type=int, help="of refuse-name")
     start.add_argument("--from", dest="other", metavar="HOST", help="partition from it only")
     end = _command(verbs, "end", end_fault, "end a fault, or all")
     end.add_argument("kind", metavar="KIND|all")

@@ -9,6 +9,7 @@ from typing import IO
 
 from lab import assembly, breaking, faults, topology
 from lab.errors import LabError
+from lab.fault_kinds import HOST_KINDS
 from lab.faults import Fault, Record
 from lab.image import cache
 from lab.kernel.machine import Host
@@ -137,7 +138,7 @@ class Lab:
         )
 
     def fault(self, kind: str, subject: str, **options: str | float | None) -> Fault:
-        """Starts a fault; options are `seconds`, `milliseconds`, `other` (a pair's far end)."""
+        """Starts a fault; options are its kind's, and `other` (a pair's far end)."""
         fault = self._asked(kind, subject, options)
         with self.state.locked():
             breaking.begin(self.state, self.topology, fault)
@@ -157,7 +158,7 @@ class Lab:
     def heal(self) -> tuple[Fault, ...]:
         """Ends all faults, those of whole hosts first."""
         with self.state.locked() as lock:
-            found = sorted(self.faults, key=lambda f: f.kind not in faults.HOST_KINDS)
+            found = sorted(self.faults, key=lambda f: f.kind not in HOST_KINDS)
             for fault in found:
                 breaking.end(self.state, self.topology, fault, lock)
         return tuple(found)

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from lab.errors import UsageError
+from lab.fault_kinds import KINDS, SERVICE_KINDS
 from lab.state import State
 from lab.topology import Origin, Topology
 
-SERVICE_KINDS = ("stop", "kill", "hang", "5xx", "5xx-app", "slow", "wrong-body")
-ANSWERS = ("5xx", "5xx-app", "slow", "wrong-body")  # made by the origin itself, per request
-HOST_KINDS = ("power-cut", "partition", "isolate-internet", "latency")
-KINDS = SERVICE_KINDS + HOST_KINDS
-OPTIONS = {"slow": {"seconds": 5.0}, "latency": {"milliseconds": 50.0}}
 RECORD = "faults.json"
 
 
@@ -21,7 +17,7 @@ class Fault:
 
     kind: str
     subject: str
-    amount: float | None = None  # seconds of `slow`, milliseconds of `latency`
+    amount: float | None = None  # of its kind's option: seconds, milliseconds, or a status
     other: str | None = None
 
     @property
@@ -84,7 +80,7 @@ def parse(
     if kind not in KINDS:
         raise UsageError(f"no fault '{kind}' (faults: {', '.join(KINDS)})")
     given = {name: value for name, value in options.items() if value is not None}
-    known = {*OPTIONS.get(kind, ()), *(("other",) if kind == "partition" else ())}
+    known = {*KINDS[kind].options, *(("other",) if kind == "partition" else ())}
     if wrong := sorted(set(given) - known):
         allowed = ", ".join(sorted(known)) or "none"
         raise UsageError(f"fault {kind} has no option '{wrong[0]}' (options: {allowed})")
@@ -99,12 +95,12 @@ def parse(
 
 
 def _check_service(origin: Origin, kind: str) -> None:
-    if origin.kind == "dns" and kind in ANSWERS:
+    if origin.kind == "dns" and KINDS[kind].maker != "manager":
         raise UsageError(f"{origin.service} is no web service (its faults: stop, kill, hang)")
 
 
 def _amount(kind: str, given: Mapping[str, str | float]) -> float | None:
-    for name, default in OPTIONS.get(kind, {}).items():
+    for name, default in KINDS[kind].options.items():
         try:
             return float(given.get(name, default))
         except ValueError as error:

@@ -8,8 +8,9 @@ import html
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
@@ -33,6 +34,11 @@ class Origin:
     imitation: Imitation
     control_file: Path
     posts_file: Path
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def fault(self) -> OriginFault:
+        return read_fault(self.control_file)
 
     def health_page(self, request: web.Request) -> HealthPage | None:
         pages = self.imitation.health
@@ -61,11 +67,12 @@ class Origin:
     @web.middleware
     async def _faulty(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         await request.read()  # now: it can no longer be read when the client goes away later
-        fault = read_fault(self.control_file)
+        fault = self.fault
         page = self.health_page(request)
-        await asyncio.sleep(fault.delay(health=page is not None))
-        if fault.fails(health=page is not None):
-            return web.Response(status=503, text="lab fault: 503\n")
+        age = time.monotonic() - self.started
+        await asyncio.sleep(fault.delay(health=page is not None, age=age))
+        if answer := _spoiled(request, fault, health=page is not None):
+            return answer
         return _health(page, fault) if page else await handler(request)
 
     async def _index(self, _: web.Request) -> web.Response:
@@ -114,6 +121,19 @@ class Origin:
         return socket
 
 
+def _spoiled(request: web.Request, fault: OriginFault, *, health: bool) -> web.Response | None:
+    """What a faulty origin answers in place of any page."""
+    if fault.fails(health=health):
+        return web.Response(status=503, text="lab fault: 503\n")
+    proxied = "X-Forwarded-For" in request.headers
+    if refused := fault.refusal(host=request.host, proxied=proxied):
+        return web.Response(status=refused, text=f"lab fault: {fault.mode} ({request.host})\n")
+    if fault.error_page:
+        page = "<!doctype html>\n<title>Error</title>\n<p>database is locked</p>\n"
+        return web.Response(text=page, content_type="text/html")
+    return None
+
+
 def _health(page: HealthPage, fault: OriginFault) -> web.Response:
     if fault.wrong_body:
         return web.Response(text="<!doctype html>\nwrong body\n", content_type="text/html")
@@ -129,10 +149,21 @@ def _number(request: web.Request, name: str, default: float) -> float:
 
 async def serve(origin: Origin, where: Address) -> None:
     """Answer at `where` until SIGTERM, then end at once with whatever is in flight."""
-    stop = sigterm()
-    await listen(origin.application(), where)
+    stop, fault = sigterm(), origin.fault
+    where = fault.listening(where)
+    await listen(origin.application(), where, tls=_tls(origin) if fault.https else None)
     _log.info("lab origin %s@%s listens on %s", origin.service, origin.host, where)
     await stop.wait()
+    while origin.fault.ignores_term:
+        _log.info("lab fault: ignore-term")
+        stop.clear()
+        await stop.wait()
+
+
+def _tls(origin: Origin) -> SSLContext:
+    from lab.standins import self_signed  # slow to import, and few origins need it
+
+    return self_signed.context(origin.service)
 
 
 def _arguments() -> argparse.Namespace:

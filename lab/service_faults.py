@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.fault_kinds import KINDS
 from lab.faults import Fault
 from lab.kernel.machine import Host
 from lab.state import State
@@ -22,8 +23,9 @@ def begin(topology: Topology, state: State, fault: Fault) -> None:
         case "hang":
             _freeze(host, unit, frozen=True)
         case _:
-            mode = {"mode": fault.kind, "seconds": fault.amount or 0}
-            _control(host, origin.service, json.dumps(mode))
+            amount = dict.fromkeys(KINDS[fault.kind].options, fault.amount)
+            _control(host, origin.service, json.dumps({"mode": fault.kind} | amount))
+            _start_anew(host, unit, fault)
 
 
 def end(topology: Topology, state: State, fault: Fault) -> None:
@@ -40,6 +42,13 @@ def end(topology: Topology, state: State, fault: Fault) -> None:
             _freeze(host, unit, frozen=False)
         case _:
             _control(host, origin.service, None)
+            _start_anew(host, unit, fault)
+
+
+def _start_anew(host: Host, unit: str, fault: Fault) -> None:
+    """What an origin asks for at its start alone needs one."""
+    if KINDS[fault.kind].maker == "start":
+        _must(host, "systemctl", "restart", unit)
 
 
 def _must(host: Host, *argv: str, unless: str = "") -> None:

@@ -85,7 +85,10 @@ def test_controllers_log_in_to_every_host_without_a_question(lab):
 
 @pytest.mark.parametrize(
     ("kind", "seen"),
-    [("stop", "000"), ("kill", "000"), ("hang", "000"), ("5xx", "503"), ("slow", "000")],
+    [
+        *(("stop", "000"), ("kill", "000"), ("hang", "000"), ("5xx", "503"), ("slow", "000")),
+        *(("loopback", "000"), ("https", "000")),
+    ],
 )
 def test_a_service_fault_is_seen_and_its_end_too(lab, kind, seen):
     lab.fault(kind, "organizr@vps2")

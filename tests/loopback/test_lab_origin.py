@@ -8,60 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
-import httpx
 import pytest
 
 from lab.standins.origin_faults import OriginFault, read_fault
 from lab.standins.services import imitation
+from tests.loopback.origins import ROOT, Running, origin
 from tests.patience import until
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    process: subprocess.Popen[str]
-    url: str
-    http: httpx.Client
-    control: Path
-    posts: Path
-
-    def told(self, **fault: object) -> None:
-        self.control.write_text(json.dumps(fault))
-
-
-@contextmanager
-def origin(folder: Path, name: str) -> Iterator[Running]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    flags = ["--service", name, "--host", "vps2", "--listen", f"127.0.0.1:{port}"]
-    folders = ["--control-dir", str(folder), "--log-dir", str(folder)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab.origin", *flags, *folders],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    where = f"http://127.0.0.1:{port}"
-    http = httpx.Client(base_url=where, trust_env=False, verify=False, timeout=None)
-    try:
-        assert f"{name}@vps2" in process.stderr.readline()
-        yield Running(
-            process=process,
-            url=f"http://127.0.0.1:{port}",
-            http=http,
-            control=folder / f"{name}.json",
-            posts=folder / f"{name}.posts.jsonl",
-        )
-    finally:
-        http.close()
-        process.kill()
-        process.communicate()
 
 
 class Asked:
