@@ -40,6 +40,7 @@ def up(lab: Lab, asked: argparse.Namespace) -> int:
         site=site_file(asked.site) if asked.site else None,
         distribution=asked.distribution,
         package=asked.package,
+        manager=asked.manager,
     )
     console = Console(stderr=True, highlight=False)
     with console.status("looking") as status:
@@ -150,6 +151,11 @@ def _up(starting: argparse.ArgumentParser) -> None:
         "--package",
         metavar="[HOST=]NAME,...",
         help="`caddy`: the hosts have Debian's own package of Caddy, too",
+    )
+    starting.add_argument(
+        "--manager",
+        choices=("systemd", "docker"),
+        help="how services run on every host (default: as the site says)",
     )
 
 

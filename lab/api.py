@@ -92,7 +92,7 @@ class Lab:
             "LANG": "C.UTF-8",
             "PATH": f"{self.state.venv / 'bin'}:{SYSTEM_PATH}",
             "VIRTUAL_ENV": str(self.state.venv),
-            "TWINEDGE_CONFIG": str(self.options.site),
+            "TWINEDGE_CONFIG": str(self.options.config(self.state)),
         } | terminal
 
     def run(

@@ -18,6 +18,7 @@ class Options:
     site: Path  # Nornir's settings of the site whose hosts the lab has
     distribution: str = ""  # NAME for all hosts, or HOST=NAME,...
     package: str = ""  # installed beside the usual ones, in the same words
+    manager: str = ""  # of every host's services; empty is what the site says
 
     @classmethod
     def default(cls, state: State) -> "Options":
@@ -40,9 +41,13 @@ class Options:
     def save(self, state: State) -> None:
         state.write(FILE, asdict(self) | {"site": str(self.site)})
 
+    def config(self, state: State) -> Path:
+        """The settings that runbooks have in the lab: the site's, or those of its copy."""
+        return state.folder / "site" / "config.yaml" if self.manager else self.site
+
     def folders(self, state: State) -> list[Path]:
         """What hosts have to see of it beside the checkout."""
-        folder = self.site.parent
+        folder = self.config(state).parent
         return [] if folder.is_relative_to(state.checkout) else [folder]
 
     def refuse_other(self, asked: "Options") -> None:

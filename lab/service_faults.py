@@ -3,68 +3,60 @@
 import json
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, UsageError
 from lab.fault_kinds import KINDS
 from lab.faults import Fault
 from lab.kernel.machine import Host
+from lab.running import running
 from lab.state import State
-from lab.topology import Topology
+from lab.topology import Origin, Topology
 
 
 def begin(topology: Topology, state: State, fault: Fault) -> None:
     """Breaks a service. Breaking it twice is breaking it once."""
     origin = topology.origin(fault.subject)
-    host, unit = Host.of(state, origin.host), f"{origin.unit}.service"
+    host = Host.of(state, origin.host)
+    service = running(origin, host)
     match fault.kind:
         case "stop":
-            _must(host, "systemctl", "stop", unit)
+            service.stop()
         case "kill":
-            _must(host, "systemctl", "kill", "--signal=KILL", unit, unless="not loaded")
+            service.kill()
         case "hang":
-            _freeze(host, unit, frozen=True)
+            service.freeze(True)
         case _:
+            _refuse_bridged(origin, fault)
             amount = dict.fromkeys(KINDS[fault.kind].options, fault.amount)
             _control(host, origin.service, json.dumps({"mode": fault.kind} | amount))
-            _start_anew(host, unit, fault)
+            if KINDS[fault.kind].maker == "start":
+                service.start_anew()
 
 
 def end(topology: Topology, state: State, fault: Fault) -> None:
     """Makes a service whole again."""
     origin = topology.origin(fault.subject)
-    host, unit = Host.of(state, origin.host), f"{origin.unit}.service"
+    host = Host.of(state, origin.host)
+    service = running(origin, host)
     if host.init is None:  # a power cut ended it, and the boot will start it
         return
     match fault.kind:
         case "stop" | "kill":
-            host.run("systemctl", "reset-failed", unit)
-            _must(host, "systemctl", "start", unit)
+            service.start()
         case "hang":
-            _freeze(host, unit, frozen=False)
+            service.freeze(False)
         case _:
             _control(host, origin.service, None)
-            _start_anew(host, unit, fault)
+            if KINDS[fault.kind].maker == "start":
+                service.start_anew()
 
 
-def _start_anew(host: Host, unit: str, fault: Fault) -> None:
-    """What an origin asks for at its start alone needs one."""
-    if KINDS[fault.kind].maker == "start":
-        _must(host, "systemctl", "restart", unit)
-
-
-def _must(host: Host, *argv: str, unless: str = "") -> None:
-    done = host.run(*argv)
-    said = (done.stderr or done.stdout).strip()
-    if done.returncode and not (unless and unless in said):
-        raise LabError(f"{host.name}: {' '.join(argv)}: {said}; `python -m lab status`")
-
-
-def _freeze(host: Host, unit: str, *, frozen: bool) -> None:
-    """A frozen service keeps its sockets and answers nothing, like a hung one."""
-    group = host.group.child("system.slice").child(unit)
-    if group.exists:
-        group.freeze(frozen)
-    elif frozen:
-        raise LabError(f"{host.name}: {unit} does not run, so it cannot hang; start it first")
+def _refuse_bridged(origin: Origin, fault: Fault) -> None:
+    """Behind a bridge the container's ports say who reaches it, and they stay as they are."""
+    if fault.kind in ("loopback", "all-addresses") and origin.runs.network == "bridge":
+        raise UsageError(
+            f"{fault.subject} is behind a bridge: where it is published stands in the site's "
+            "origins.yaml (listen)"
+        )
 
 
 def _control(host: Host, service: str, text: str | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, UsageError
+from lab.settings import OriginSettings, Settings
 from lab.state import CHECKOUT, State
 
 if TYPE_CHECKING:
@@ -33,13 +34,20 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """One service on one host, and the systemd unit that it is there."""
+    """One service on one host, and the systemd unit or the container that it is there."""
 
     service: str
     kind: str
     host: str
     unit: str
     port: int
+    manager: str = "systemd"
+    health: str = "/"  # the path that is asked
+    runs: Settings = field(default_factory=Settings)
+
+    @property
+    def is_container(self) -> bool:
+        return self.manager != "systemd"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +109,18 @@ def of_site(config: Path) -> Topology:
     except InventoryError as error:
         raise LabError(f"the lab's site is wrong: {error}") from error
     hosts = {host.name: (host.role, str(host.address)) for host in catalogue.hosts.values()}
+    settings = OriginSettings(config)
     origins = tuple(
-        Origin(service=s.name, kind=s.kind, host=host, unit=s.unit, port=s.port)
+        Origin(
+            service=s.name,
+            kind=s.kind,
+            host=host,
+            unit=s.unit,
+            port=s.port,
+            manager=catalogue.manager_of(s, host),
+            health=s.health.path if s.health else "/",
+            runs=settings.of(s.name),
+        )
         for s in catalogue.services.values()
         for host in s.placements
     )
@@ -182,7 +200,9 @@ def load(state: State) -> Topology | None:
         }:
             return Topology(
                 machines={name: Machine(**fields) for name, fields in machines.items()},
-                origins=tuple(Origin(**fields) for fields in origins),
+                origins=tuple(
+                    Origin(**each | {"runs": Settings(**each["runs"])}) for each in origins
+                ),
                 domain=str(site["domain"]),
                 tunnel=str(site["tunnel"]),
                 control=str(site["control"]),

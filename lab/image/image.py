@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from lab.errors import UsageError
-from lab.image import cache
+from lab.image import cache, containers
 from lab.image.layer import DISTRIBUTIONS, MACHINE, Software, layer, python
 from lab.kernel.cgroup import Group
 from lab.options import Options
@@ -34,10 +34,14 @@ def choose(known: Topology, options: Options) -> dict[str, Software]:
     """The software of each host. Raises UsageError for what there is not."""
     distributions = _by_host(known, options.distribution, DISTRIBUTIONS)
     packages = _by_host(known, options.package, PACKAGES)
+    contained = {each.host for each in known.origins if each.is_container}
     return {
         name: Software(
             distribution=distributions.get(name, MACHINE),
-            beside=tuple(packages[each] for each in (name,) if each in packages),
+            beside=(
+                *(packages[each] for each in (name,) if each in packages),
+                *(containers.PACKAGES if name in contained else ()),
+            ),
         )
         for name in known.machines
     }

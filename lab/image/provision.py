@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
-from lab.image import units
+from lab.image import containers, units
+from lab.image.image import Image
 from lab.image.keys import Keys
 from lab.image.root import UNITS, Root
+from lab.kernel.machine import python_home
 from lab.state import State
 from lab.topology import CLOUDFLARE, Machine, Topology
 
@@ -153,8 +155,14 @@ def _known_hosts(topology: Topology, keys: Keys) -> str:
 
 def _origins(root: Root, state: State, topology: Topology, machine: Machine) -> None:
     root.write("/etc/gitconfig", f"[safe]\n\tdirectory = {state.checkout}\n")
-    for which in topology.origins:
-        if which.host != machine.name or which.kind == "dns":
+    here = [each for each in topology.origins if each.host == machine.name and each.kind != "dns"]
+    if contained := [each for each in here if each.is_container]:
+        own = [] if Image.of(state, machine.name).venv else python_home(state.python)
+        seen = (state.checkout, *own)
+        address = machine.tailnet or ""
+        containers.provision(root, contained, address=address, python=state.python, seen=seen)
+    for which in here:
+        if which.is_container:
             continue
         unit = units.origin(
             which, address=machine.tailnet or "", python=state.python, checkout=state.checkout

@@ -35,11 +35,13 @@ def only_with(path: str) -> str:
 
 
 def origin(which: Origin, *, address: str, python: Path, checkout: Path) -> str:
+    at = {"tailnet": address, "loopback": "127.0.0.1", "all": "0.0.0.0"}[which.runs.listen]
     command = (
         f"{python} -m lab.origin --service {which.service} --host {which.host}"
-        f" --listen {address}:{which.port}"
+        f" --listen {at}:{which.port}"
     )
-    return _service(f"{which.service} (lab origin)", command, checkout, "Restart=no")
+    settings = f"Restart=no\nTimeoutStopSec={which.runs.stop_timeout}"
+    return _service(f"{which.service} (lab origin)", command, checkout, settings)
 
 
 def connector(*, python: Path, checkout: Path, edge: str) -> str:

@@ -19,6 +19,8 @@ for part in sys sysrq-trigger; do    # the machine's settings are not the host's
 	mount --bind "proc/$part" "proc/$part"
 	mount -o remount,bind,ro "proc/$part"
 done
+mount --bind proc/sys/net proc/sys/net    # but those of its own network are
+mount -o remount,bind,rw proc/sys/net
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
