@@ -150,8 +150,15 @@ class Rehearsed:
     drill: DrillEntry
 
     @property
+    def spoiled(self) -> str:
+        """Why it was not judged; empty when it was, as by those who knew no such thing."""
+        return str(self.drill.document.get("spoiled", ""))
+
+    @property
     def words(self) -> str:
         """What it cost at worst, beside what it may cost; or what broke the budget."""
+        if spoiled := self.spoiled:
+            return spoiled
         broken = [
             f"{verdict['what']} {verdict['seen']} (allowed {verdict['allowed']}) "
             f"from {vantage['vantage']}"

@@ -215,7 +215,7 @@ def _show_drills(made: Report) -> None:
     out.print("The last drills against their budgets", style="bold")
     for each in made.drills:
         drill = each.drill
-        verdict = "within" if drill.kept else "OVER"
+        verdict = "within" if drill.kept else "not judged" if each.spoiled else "OVER"
         words = f"{verdict}: {drill.service}, {drill.fault} on {drill.host}: {each.words}"
         tell(f"  {each.at:%d %b %H:%M}", words, style="" if drill.kept else "red", columns=16)
     if not made.drills:

@@ -71,11 +71,12 @@ def _stretches(vantage: Mapping[str, Any], moments: Mapping[str, float]) -> Iter
     if not vantage["away"]:
         yield "other", 0.0, end
         return
-    yield "primary", 0.0, fault
+    gone = fault + vantage.get("served_for", 0.0)  # 0.1.0 did not tell
+    yield "primary", 0.0, gone
     after, back = vantage["fallback_after"], vantage["back_after"]
-    over = restore if after is None else min(fault + after, end)
+    over = restore if after is None else min(gone + after, end)
     returned = end if back is None else min(restore + back, end)
-    yield "between", fault, over
+    yield "between", gone, over
     yield "fallback", over, max(over, returned)
     yield "primary", max(over, returned), end
 

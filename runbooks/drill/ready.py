@@ -22,6 +22,7 @@ from tasks.drill.vantage import vantages
 from tasks.release import Run
 
 SETTLE = 45.0  # seconds until Caddy has gone back: two checks, 10 s apart, and some
+LONGEST_STOP = 30  # seconds; an inject may take 60
 GRACE = 30.0  # seconds after the hold, by which the controller has restored if it lives
 
 
@@ -41,8 +42,9 @@ def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
     """Raises UsageError on flags that make no sense for `service`."""
     catalogue = session.catalogue
     host = _host(catalogue, service, arguments)
-    fault = make_fault(arguments.fault, catalogue, service, host)
     arguments.window = arguments.window or round(arguments.hold + GRACE)
+    seconds = stop_seconds(arguments.hold, arguments.window)
+    fault = make_fault(arguments.fault, catalogue, service, host, seconds)
     run = new_run(arguments, "drill")
     found = vantages(catalogue, service)
     unseen = _unseen(catalogue, fault)
@@ -55,6 +57,11 @@ def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
         hold=arguments.hold,
         unseen=unseen,
     )
+
+
+def stop_seconds(hold: float, window: int) -> int:
+    """What a container may take to stop: the hold and the undo still fit into the window."""
+    return max(1, min(LONGEST_STOP, int(window - hold) // 2))
 
 
 def _host(catalogue: Catalogue, service: Service, arguments: Namespace) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Any
 
 from nornir.core.task import Result, Task
 
@@ -37,6 +38,7 @@ class Rehearsal:
     plan: Plan
     say: Callable[[str], None]
     _affected: set[str] = field(default_factory=set)
+    _ending: restore.Ending = restore.Ending.UNDONE
 
     @property
     def host(self) -> Host:
@@ -66,6 +68,7 @@ class Rehearsal:
             rate=self._load.question.rate,
             began=began,
             unseen=self.plan.unseen,
+            spoiled=self._ending.value,
         )
 
     def _refuse_unsteady(self) -> None:
@@ -86,7 +89,7 @@ class Rehearsal:
             self._on_host(
                 lambda task: restore.inject(task, self.host, self.plan.run, self.plan.fault)
             )
-            self._hold(fault_at)
+            self._hold(self._load.now)  # a stop may take its time, and go on to serve
         except restore.DrillRefused:
             raise
         except BaseException:
@@ -104,7 +107,7 @@ class Rehearsal:
         while (lasted := self._load.now - since) < self.plan.hold:
             if not taken_over and self._answers(since, broken=False):
                 taken_over = True
-                self.say(f"the fallback answers, {lasted:.1f} s after the fault")
+                self.say(f"the fallback answers, {lasted:.1f} s after the fault was made")
             if self._affected and not taken_over and lasted > patience:
                 self.say(f"no fallback within {patience:.0f} s: giving up early")
                 return
@@ -115,8 +118,10 @@ class Rehearsal:
         deadline = time.monotonic() + self.plan.run.window + SLACK
         while True:
             try:
-                self._on_host(lambda task: restore.restore(task, self.host, self.plan.run))
-                self.say("restored")
+                self._ending = self._on_host(
+                    lambda task: restore.restore(task, self.host, self.plan.run)
+                )
+                self.say(self._ending.value or "restored")
                 return
             except HostError as error:
                 if time.monotonic() > deadline:
@@ -160,10 +165,11 @@ class Rehearsal:
     def _is_from(self, row: Row, broken: bool) -> bool:
         return (row.served_by in self.plan.fault.broken_for(row.vantage)) == broken
 
-    def _on_host(self, work: Callable[[Task], Result]) -> None:
+    def _on_host(self, work: Callable[[Task], Result]) -> Any:
         outcome: Outcome = self.session.run(work, [self.plan.fault.host])
         for error in outcome.errors.values():
             raise error
+        return outcome.done[self.plan.fault.host]
 
 
 @contextmanager

@@ -54,6 +54,14 @@ def say_event(words: str) -> None:
 
 def show_result(result: DrillResult, report: Path) -> None:
     """A table, vantages across, a line of the budget each; then the verdict."""
+    if not result.spoiled:
+        _show_verdicts(result)
+    style = "green" if result.kept else "bold red"
+    out.print(f"{result.fault.title(result.service)}: {result.words}", style=style)
+    out.print(f"the picture: {report}", markup=False)
+
+
+def _show_verdicts(result: DrillResult) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in result.verdicts:
@@ -67,9 +75,6 @@ def show_result(result: DrillResult, report: Path) -> None:
     table.add_row("requests", *(str(outage.asked) for outage in result.outages), "")
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
     out.print(table)
-    style = "green" if result.kept else "bold red"
-    out.print(f"{result.fault.title(result.service)}: {result.words}", style=style)
-    out.print(f"the picture: {report}", markup=False)
 
 
 def _cell(verdict: Verdict | None) -> Text:

@@ -9,12 +9,14 @@ from tasks.host import host_side
 from tasks.quote import Quoted
 from tasks.quote import shell as word
 
-# A service that is stopped on purpose stays stopped.
+# A service that is stopped on purpose stays stopped. Not `docker kill -s HUP`: docker takes any
+# signal for a stop on purpose, and does not start such a container after a reboot any more; nor
+# does a paused one stay paused.
 ACTIONS = {
     ("systemd", "reload"): "systemctl try-reload-or-restart {unit}",
     ("systemd", "restart"): "systemctl try-restart {unit}",
     ("docker", "reload"): "[ -z \"$(docker ps -q -f name='^{unit}$')\" ] || "
-    "docker kill -s HUP {unit}",
+    "docker exec {unit} sh -c 'kill -HUP 1'",
     ("docker", "restart"): "[ -z \"$(docker ps -q -f name='^{unit}$')\" ] || docker restart {unit}",
 }
 

@@ -16,10 +16,13 @@ BY_NAME, CLOUDFLARE = ANY_EDGE = ("name", "cloudflare")  # vantages that lead to
 class Fault:
     """One fault on one host, as lines of POSIX sh run as root.
 
-    `healthy` succeeds once `undo` has worked. `broken` are the hosts that no longer serve;
-    where the hosts are only `apart`, each still serves itself, and where they are `alike`,
-    whoever asks by name takes any. `blind` are the vantages that the fault takes away
-    together with what they would show.
+    `healthy` succeeds once `undo` has worked, `ended` when the fault is over though nobody has
+    undone it; it is empty where that is no surprise. Until `takes` seconds after it was begun,
+    an `inject` that nobody waits for any more may still break something.
+
+    `broken` are the hosts that no longer serve; where the hosts are only `apart`, each still
+    serves itself, and where they are `alike`, whoever asks by name takes any. `blind` are the
+    vantages that the fault takes away together with what they would show.
     """
 
     kind: str
@@ -29,6 +32,8 @@ class Fault:
     undo: tuple[str, ...]
     healthy: tuple[str, ...]
     broken: frozenset[str]
+    ended: tuple[str, ...] = ()
+    takes: int = 0
     apart: bool = False
     alike: bool = False
     blind: frozenset[str] = frozenset()
@@ -51,6 +56,8 @@ class Handling:
     inject: Mapping[str, str]
     undo: Mapping[str, tuple[str, ...]]
     healthy: str
+    ended: Mapping[str, str]
+    bounded: bool = False  # it stops within the seconds that it is given
 
 
 # A unit that failed to start too often refuses to be started, until that is forgotten.
@@ -68,10 +75,18 @@ _SYSTEMD = Handling(
         "hang": ("systemctl kill -s CONT {} || :", *_START),
     },
     healthy="systemctl -q is-active {}",
+    ended={  # a unit that was killed may well be started again by systemd
+        "stop": "systemctl -q is-active {}",
+        "hang": "grep -q '^State:.[^T]' /proc/$(systemctl show -p MainPID --value {})/status",
+    },
+)
+# While a container stops it is "running" to docker, and `docker start` does nothing.
+_RUNS = (
+    "docker inspect -f '{{{{.State.Running}}}} {{{{.State.Paused}}}}' {} | grep -qx 'true false'"
 )
 _DOCKER = Handling(
     inject={
-        "stop": "docker stop {}",
+        "stop": "docker stop -t {seconds} {}",
         "kill": "docker kill {}",
         "hang": "docker pause {}",
     },
@@ -80,8 +95,9 @@ _DOCKER = Handling(
         "kill": ("docker start {}",),
         "hang": ("docker unpause {} 2>/dev/null || :", "docker start {}"),
     },
-    healthy="docker inspect -f '{{{{.State.Running}}}} {{{{.State.Paused}}}}' {} | "
-    "grep -qx 'true false'",
+    healthy=_RUNS,
+    ended={"stop": _RUNS, "kill": _RUNS, "hang": _RUNS},
+    bounded=True,
 )
 HANDLINGS: Mapping[Manager, Handling] = {
     "systemd": _SYSTEMD,
@@ -90,10 +106,13 @@ HANDLINGS: Mapping[Manager, Handling] = {
 }
 SERVICE_KINDS = tuple(_SYSTEMD.inject)
 PROXY, TUNNEL = "caddy", "cloudflared"
+STOP_SECONDS = 10  # that a container gets until it is killed: docker's default
 
 
-def service_fault(kind: str, catalogue: Catalogue, service: Service, host: str) -> Fault:
-    """`service` on `host` stopped, killed or hung."""
+def service_fault(
+    kind: str, catalogue: Catalogue, service: Service, host: str, seconds: int = STOP_SECONDS
+) -> Fault:
+    """`service` on `host` stopped (a container within `seconds`), killed or hung."""
     handling = HANDLINGS[catalogue.manager_of(service, host)]
     unit = word(service.unit)
     verb = {"stop": "is stopped", "kill": "is killed", "hang": "hangs"}[kind]
@@ -101,10 +120,12 @@ def service_fault(kind: str, catalogue: Catalogue, service: Service, host: str) 
         kind=kind,
         host=host,
         words=f"{service.name} on {host} {verb}",
-        inject=(handling.inject[kind].format(unit),),
+        inject=(handling.inject[kind].format(unit, seconds=seconds),),
         undo=tuple(line.format(unit) for line in handling.undo[kind]),
         healthy=(handling.healthy.format(unit),),
         broken=frozenset({host}),
+        ended=tuple(line.format(unit) for line in (handling.ended.get(kind),) if line),
+        takes=seconds if handling.bounded and kind == "stop" else 0,
     )
 
 
@@ -118,26 +139,25 @@ def unit_fault(kind: str, unit: str, host: str, *, blind: frozenset[str]) -> Fau
         undo=tuple(line.format(unit) for line in _START),
         healthy=(f"systemctl -q is-active {unit}",),
         broken=frozenset(),
+        ended=(f"systemctl -q is-active {unit}",),
         blind=blind,
     )
 
 
-def caddy_fault(_: Catalogue, host: str) -> Fault:
+def caddy_fault(_: Catalogue, host: str, __: int) -> Fault:
     return unit_fault("caddy", PROXY, host, blind=frozenset({host}))
 
 
-def tunnel_fault(_: Catalogue, host: str) -> Fault:
+def tunnel_fault(_: Catalogue, host: str, __: int) -> Fault:
     return unit_fault("tunnel", TUNNEL, host, blind=frozenset())
 
 
-def edge_fault(catalogue: Catalogue, host: str) -> Fault:
+def edge_fault(catalogue: Catalogue, host: str, seconds: int) -> Fault:
     """Everything that the edge serves with stopped at once. SSH stays."""
+    here = [each for each in catalogue.services.values() if host in each.placements]
+    share = max(1, seconds // max(1, len(here)))  # they stop one after the other
     parts = [unit_fault("edge", unit, host, blind=frozenset()) for unit in (TUNNEL, PROXY)]
-    parts += [
-        service_fault("stop", catalogue, each, host)
-        for each in catalogue.services.values()
-        if host in each.placements
-    ]
+    parts += [service_fault("stop", catalogue, each, host, share) for each in here]
     return Fault(
         kind="edge",
         host=host,
@@ -146,6 +166,8 @@ def edge_fault(catalogue: Catalogue, host: str) -> Fault:
         undo=tuple(line for part in reversed(parts) for line in part.undo),
         healthy=tuple(line for part in parts for line in part.healthy),
         broken=frozenset({host}),
+        ended=tuple(line for part in parts for line in part.ended),
+        takes=sum(part.takes for part in parts),
         blind=frozenset({host}),
     )
 
@@ -153,7 +175,7 @@ def edge_fault(catalogue: Catalogue, host: str) -> Fault:
 TABLE = "inet twinedge_drill"
 
 
-def mesh_fault(catalogue: Catalogue, host: str) -> Fault:
+def mesh_fault(catalogue: Catalogue, host: str, _: int) -> Fault:
     """No packet between `host` and the other edges; `host` itself stays reachable."""
     peers = [edge for edge in catalogue.edges if edge.name != host]
     addresses = ", ".join(str(peer.address) for peer in peers)
@@ -178,12 +200,13 @@ def mesh_fault(catalogue: Catalogue, host: str) -> Fault:
         ),
         undo=(f"nft delete table {TABLE} 2>/dev/null || :",),
         healthy=(f"! nft list table {TABLE} >/dev/null 2>&1",),
+        ended=(f"nft list tables | {{ ! grep -qx 'table {TABLE}'; }}",),
         broken=frozenset({host, *(peer.name for peer in peers)}),
         apart=True,
     )
 
 
-Builder = Callable[[Catalogue, str], Fault]
+Builder = Callable[[Catalogue, str, int], Fault]
 HOST_FAULTS: Mapping[str, Builder] = {
     "caddy": caddy_fault,
     "tunnel": tunnel_fault,
@@ -193,12 +216,17 @@ HOST_FAULTS: Mapping[str, Builder] = {
 KINDS = (*SERVICE_KINDS, *HOST_FAULTS)
 
 
-def make_fault(kind: str, catalogue: Catalogue, service: Service, host: str) -> Fault:
-    """The fault of that kind on `host`; `service` is what a service fault breaks."""
+def make_fault(
+    kind: str, catalogue: Catalogue, service: Service, host: str, seconds: int = STOP_SECONDS
+) -> Fault:
+    """The fault of that kind on `host`; `service` is what a service fault breaks.
+
+    Containers that are stopped are killed after `seconds`.
+    """
     if kind in HOST_FAULTS:
-        fault = HOST_FAULTS[kind](catalogue, host)
+        fault = HOST_FAULTS[kind](catalogue, host, seconds)
     else:
-        fault = service_fault(kind, catalogue, service, host)
+        fault = service_fault(kind, catalogue, service, host, seconds)
     return replace(fault, alike=service.primary is None)
 
 

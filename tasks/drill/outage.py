@@ -13,7 +13,8 @@ RETRY = 0.25  # seconds: a shorter change of who answers is a retried request, n
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """What one vantage saw. Seconds count from the fault, or from the restore (`back_after`).
+    """What one vantage saw. Seconds count from the fault (`served_for`: how long the broken host
+    still answered), from that last answer (`fallback_after`) or from the restore (`back_after`).
 
     A time is None where the thing did not happen. `away` says whether only the broken host
     served this vantage before the fault, so that it had to fail over. A vantage that hears
@@ -29,6 +30,7 @@ class Outage:
     slowest: float
     slow: int
     away: bool
+    served_for: float
     fallback_after: float | None
     back_after: float | None
     flaps: int
@@ -70,6 +72,8 @@ def _outage(
     slow = budget.slowest or float("inf")
     before = {row.served_by for row in good if row.served_by and row.done < moments.fault}
     away = bool(before) and before <= broken
+    first = _first_by_others(good, moments, broken)
+    served_for = _served_for(good, moments, broken, first) if away else 0.0
     return Outage(
         vantage=vantage,
         asked=len(rows),
@@ -78,7 +82,8 @@ def _outage(
         slowest=max((row.latency for row in reads), default=0.0),
         slow=sum(row.latency > slow for row in reads),
         away=away,
-        fallback_after=_fallback_after(good, moments, broken) if away else None,
+        served_for=served_for,
+        fallback_after=first - moments.fault - served_for if away and first is not None else None,
         back_after=_back_after(good, moments, broken) if away else None,
         flaps=0
         if before & broken and not away
@@ -86,14 +91,20 @@ def _outage(
     )
 
 
-def _fallback_after(good: Sequence[Row], moments: Moments, broken: frozenset[str]) -> float | None:
-    """Seconds from the fault to the first answer by another host, to a request due after it."""
-    times = [
-        row.done - moments.fault
-        for row in good
-        if row.due >= moments.fault and row.served_by and row.served_by not in broken
-    ]
-    return min(times, default=None)
+def _first_by_others(good: Sequence[Row], moments: Moments, broken: frozenset[str]) -> float | None:
+    """When another host first answered a request that was due after the fault."""
+    others = [row for row in good if row.served_by and row.served_by not in broken]
+    return min((row.done for row in others if row.due >= moments.fault), default=None)
+
+
+def _served_for(
+    good: Sequence[Row], moments: Moments, broken: frozenset[str], until: float | None
+) -> float:
+    """What is told to stop may go on to serve for a while, and nobody lacks anything meanwhile."""
+    if until is None:
+        return 0.0
+    served = [row.done for row in good if row.served_by in broken and row.done <= until]
+    return max(0.0, *(done - moments.fault for done in served)) if served else 0.0
 
 
 def _back_after(good: Sequence[Row], moments: Moments, broken: frozenset[str]) -> float | None:

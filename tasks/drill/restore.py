@@ -7,6 +7,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 
 from nornir.core.task import Result, Task
 
@@ -22,7 +23,8 @@ from tasks.release import BUSY, EOF, Run, preamble, printed
 SCRIPTS = ("write.sh", "release.sh", "drill.sh")
 LOOK_TIMEOUT = 20.0  # seconds; every question of a look may take 4
 INJECT_TIMEOUT = 60.0
-RESTORE_TIMEOUT = 40.0  # docker start, and 20 s until the service is healthy
+# An inject that nobody waited for (at most 30 s and 5), docker start, 20 s until it is healthy.
+RESTORE_TIMEOUT = 75.0
 
 
 class DrillRefused(shell.HostError):
@@ -41,6 +43,14 @@ class NotUndone(shell.HostError):
             f"THE FAULT IS NOT UNDONE: {fault.words}\n{host.name}: {reason}\n"
             f"undo it by hand:  {by_hand(host)}"
         )
+
+
+class Ending(Enum):
+    """How a fault ended; the words are why its drill is not judged."""
+
+    UNDONE = ""
+    BY_ITSELF = "the fault ended by itself, before it was to be undone"
+    BEFORE = "the host had ended the fault before it was told to"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +125,11 @@ def inject(task: Task, host: Host, run: Run, fault: Fault) -> Result:
     """
     script = "".join(
         [
-            f"inject() {{\n{_all(fault.inject)}}}\n",
+            f"inject() {{\n{_all(fault.inject)}}}\ntakes={fault.takes}\n",
             "begin_drill\n",
             _put("undo.sh", "".join(f"{line}\n" for line in fault.undo)),
             _put("healthy.sh", _all(fault.healthy)),
+            _put("ended.sh", _all(fault.ended or ("false",))),
             _put("drill.sh", f'{_program(host, run)}"$@"\n'),
             "inject_drill\n",
         ]
@@ -132,12 +143,20 @@ def inject(task: Task, host: Host, run: Run, fault: Fault) -> Result:
 def restore(task: Task, host: Host, run: Run) -> Result:
     """Nornir task: undo the fault and disarm; harmless when there is nothing to undo.
 
-    Raises NotRestored when the host cannot; its timer then goes on trying.
+    Gives the Ending. Raises NotRestored when the host cannot; its timer then goes on trying.
     """
-    output = _speak(task, host, run, "restore_drill\n", timeout=RESTORE_TIMEOUT)
+    script = "only_armed=yes\nrestore_drill\n"
+    output = _speak(task, host, run, script, timeout=RESTORE_TIMEOUT)
     if output.status:
         raise NotRestored(_failure(output))
-    return Result(host=task.host, changed=True, result="restored" in output.stdout)
+    return Result(host=task.host, changed=True, result=_ending(printed(host, output)))
+
+
+def _ending(text: str) -> Ending:
+    kinds = {line.partition(" ")[0] for line in text.splitlines()}
+    if "restored" not in kinds:
+        return Ending.BEFORE
+    return Ending.BY_ITSELF if "ended" in kinds else Ending.UNDONE
 
 
 def by_hand(host: Host) -> str:

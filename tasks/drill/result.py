@@ -26,9 +26,12 @@ class DrillResult:
     rows: Sequence[Row] = field(repr=False)
     outages: Sequence[Outage]
     unseen: Mapping[str, str]
+    spoiled: str = ""  # why it is not judged
 
     @property
     def verdicts(self) -> dict[str, list[Verdict]]:
+        if self.spoiled:
+            return {o.vantage: [] for o in self.outages}
         return {o.vantage: judge(o, self.budget) for o in self.outages}
 
     @property
@@ -40,6 +43,8 @@ class DrillResult:
     @property
     def words(self) -> str:
         """The verdict, as one line."""
+        if self.spoiled:
+            return f"NOT JUDGED: {self.spoiled}"
         return "within the budget" if self.kept else "OVER BUDGET"
 
     def as_json(self) -> dict[str, Any]:
@@ -54,6 +59,7 @@ class DrillResult:
             "moments": asdict(self.moments),
             "budget": asdict(self.budget),
             "kept": self.kept,
+            "spoiled": self.spoiled,
             "vantages": [
                 asdict(o) | {"verdicts": [asdict(v) for v in self.verdicts[o.vantage]]}
                 for o in self.outages
@@ -71,6 +77,7 @@ def conclude(
     rate: float,
     began: datetime,
     unseen: Mapping[str, str],
+    spoiled: str = "",
 ) -> DrillResult:
     """Judge a ledger against the service's budget."""
     seen = [row for row in rows if row.vantage not in unseen]
@@ -84,4 +91,5 @@ def conclude(
         rows=rows,
         outages=outages(seen, moments, fault.broken_for, service.limits),
         unseen=unseen,
+        spoiled=spoiled,
     )

@@ -8,7 +8,10 @@
 #
 #   $state/drill/armed       id and deadline of the drill that may have broken something, and
 #                            the token of its lock
-#   $state/drill/undo.sh     takes the fault back; healthy.sh succeeds once it has
+#   $state/drill/undo.sh     takes the fault back; healthy.sh succeeds once it has, and
+#                            ended.sh where the fault is over though nobody undid it
+#   $state/drill/effect      boot and uptime until which the fault may still be made, though
+#                            whoever made it is gone
 #   $state/drill/drill.sh    this text with its assignments, run by the timer and at boot
 #
 # `armed` is written before the fault and goes only after healthy.sh has succeeded.
@@ -16,6 +19,8 @@
 drill=$state/drill
 UNIT=twinedge-drill
 HEAL_SECONDS=20  # that a restored service may take until healthy.sh succeeds
+MARGIN_SECONDS=5  # that docker may need beyond the timeout of a stop
+takes=0  # seconds; the fault's own stands behind, where there is one
 AGAIN_SECONDS=5  # until a restore that failed is tried again
 
 # --- look: what a preflight needs, changing nothing ----------------------------------------
@@ -51,17 +56,28 @@ expired_drill() {
     [ "$(now)" -ge "${until:-0}" ] || give_up "drill $(sed -n 1p "$drill/armed") is not restored yet"
     ( restore_drill ) || give_up "an earlier drill could not be restored"
 }
-inject_drill() { # inject() holds the fault's commands
+inject_drill() { # inject() holds the fault's commands, which take up to $takes seconds
     printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$drill/armed" ||
         { rm -f "$drill/armed"; give_up "cannot write to $drill: is the disk full?"; }
     durable "$drill/armed" || { rm -f "$drill/armed"; give_up "cannot write to $drill"; }
-    arm_drill || { disarm_drill; rm -f "$drill/armed"; give_up "cannot arm the restore"; }
+    if ! arm_drill || ! note_effect; then
+        disarm_drill
+        rm -f "$drill/armed"
+        give_up "cannot arm the restore"
+    fi
     say "armed $window"
-    if refusal=$(inject 2>&1); then say "injected"
+    if refusal=$(inject 2>&1); then
+        rm -f "$drill/effect"
+        say "injected"
     else
         restore_drill
         die "the fault could not be made: $refusal"
     fi
+}
+note_effect() {
+    rm -f "$drill/effect"
+    [ "$takes" -eq 0 ] ||
+        printf '%s\n%s\n' "$(boot_id)" "$(($(up_for) + takes + MARGIN_SECONDS))" > "$drill/effect"
 }
 give_up() { guarded drop_lock; die "$*"; }
 put_drill() { # FILE, in base64 on standard input
@@ -101,9 +117,12 @@ drill_boot_unit() {
 Description=Undo the fault of a twinedge drill that a power cut ended
 ConditionPathExists=$drill/armed
 After=docker.service network.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
+Restart=on-failure
+RestartSec=$AGAIN_SECONDS
 ExecStart=/bin/sh $drill/drill.sh restore_drill
 
 [Install]
@@ -115,19 +134,23 @@ WantedBy=multi-user.target"
 
 # --- restore: by the controller, the timer, the boot or an operator; twice is harmless --------
 
-restore_drill() {
+restore_drill() { # with only_armed: not what broke after the drill was over
     trap '' HUP PIPE
     [ -d "$drill" ] || { say "nothing-armed"; return 0; }
     writable "$drill/.guard" || die "cannot write to $drill"
     exec 7>"$drill/.guard"
     flock 7 || die "the guard of $drill is stuck"
-    if [ ! -e "$drill/armed" ]; then
+    while may_still_break; do sleep 0.2; done
+    if [ -e "$drill/armed" ]; then
+        id=$(sed -n 1p "$drill/armed")
+        token=$(sed -n 3p "$drill/armed")
+        if [ -e "$drill/ended.sh" ] && sh "$drill/ended.sh" >/dev/null 2>&1; then say "ended $id"; fi
+    elif [ "${only_armed:-no}" = yes ] || [ ! -e "$drill/healthy.sh" ] ||
+        sh "$drill/healthy.sh" >/dev/null 2>&1; then
         disarm_drill
         say "nothing-armed"
         return 0
     fi
-    id=$(sed -n 1p "$drill/armed")
-    token=$(sed -n 3p "$drill/armed")
     said=$(sh "$drill/undo.sh" 2>&1)
     heal || die "still broken after the restore: ${said:-$why}"
     rm -f "$drill/armed" || die "the fault is undone, and $drill/armed cannot be removed"
@@ -143,3 +166,10 @@ heal() {
         sleep 0.2
     done
 }
+# A container that is started while it stops is killed at the end of its stop all the same.
+may_still_break() {
+    [ -e "$drill/effect" ] && [ "$(sed -n 1p "$drill/effect")" = "$(boot_id)" ] &&
+        [ "$(up_for)" -lt "$(sed -n 2p "$drill/effect")" ]
+}
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+up_for() { cut -d . -f 1 /proc/uptime; } # whole seconds

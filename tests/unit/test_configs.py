@@ -205,6 +205,10 @@ def test_lsyncd_and_unison_leave_out_the_same(site: Site):
 def test_what_follows_a_change_is_done_in_the_words_of_the_services_manager(site: Site):
     table = rendered(site, "vps1")["sync-table"].text
     assert "docker restart antigravity-manager" in table
+    site.change("services", "syncs.antigravity.after", "reload")
+    table = rendered(site, "vps1")["sync-table"].text
+    assert "docker exec antigravity-manager sh -c" in table
+    assert "docker kill" not in table, "it takes the restart policy away"
     assert "after='systemctl try-reload-or-restart unbound'" in table
     site.change("services", "syncs.resolver.after", "/usr/local/bin/mine 'x y'")
     table = rendered(site, "vps1")["sync-table"].text

@@ -3,6 +3,7 @@
 import pytest
 
 from inventory.load import load_catalogue
+from runbooks.drill.ready import stop_seconds
 from tasks.drill.faults import KINDS, hosts_for, make_fault
 from tasks.drill.restore import by_hand
 from tests.site import Site
@@ -25,7 +26,7 @@ def fault(site: Site, kind: str, service: str = "organizr", host: str = "vps2"):
             "systemctl kill -s STOP organizr",
             ["systemctl kill -s CONT organizr || :", *START],
         ),
-        ("docker", "stop", "docker stop organizr", ["docker start organizr"]),
+        ("docker", "stop", "docker stop -t 10 organizr", ["docker start organizr"]),
         ("docker", "kill", "docker kill organizr", ["docker start organizr"]),
         (
             "unraid",
@@ -49,11 +50,35 @@ def test_docker_is_healthy_only_when_running_and_not_paused(site: Site):
     )
 
 
+@pytest.mark.parametrize(
+    ("hold", "window", "seconds"), [(30, 60, 15), (5, 12, 3), (30, 35, 2), (30, 600, 30)]
+)
+def test_a_container_is_stopped_well_inside_the_window(hold, window, seconds):
+    assert stop_seconds(hold, window) == seconds
+    assert window <= 60 or seconds + hold < window / 2
+
+
+def test_only_a_stop_of_a_container_may_still_act_when_nobody_waits_for_it(site: Site):
+    assert [fault(site, kind).takes for kind in ("stop", "kill", "hang")] == [10, 0, 0]
+    site.change("services", "services.organizr.manager", "systemd")
+    assert fault(site, "stop").takes == 0
+
+
+def test_a_unit_that_systemd_starts_again_after_a_kill_is_no_surprise(site: Site):
+    assert fault(site, "kill").ended
+    site.change("services", "services.organizr.manager", "systemd")
+    assert not fault(site, "kill").ended
+    assert "State:.[^T]" in fault(site, "hang").ended[0], "a stopped process is active to systemd"
+
+
 def test_a_whole_edge_takes_everything_that_it_serves_and_gives_it_back_in_reverse(site: Site):
     found = fault(site, "edge")
     assert found.inject[:2] == ("systemctl stop cloudflared", "systemctl stop caddy")
-    assert "docker stop uptime-kuma" in found.inject and "systemctl stop unbound" in found.inject
-    assert "docker stop plex" not in found.inject
+    assert (
+        "docker stop -t 2 uptime-kuma" in found.inject and "systemctl stop unbound" in found.inject
+    )
+    assert not any("plex" in line for line in found.inject)
+    assert found.takes == 6  # three containers, one after the other
     assert found.undo[-3::2] == ("systemctl start caddy", "systemctl start cloudflared")
     assert found.blind == {"vps2"}
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from inventory.catalogue import Host
-from inventory.load import load_catalogue
 from runbooks.cli import Session, open_session
 from tasks.drill import restore
 from tasks.drill.faults import Fault, make_fault
+from tasks.drill.restore import Ending
 from tasks.release import Run
 from tests.patience import until
 from tests.site import Site
@@ -33,10 +33,12 @@ class Drill:
     def __init__(self, session: Session, fake: FakeHost, window: int = 60) -> None:
         self.session, self.fake = session, fake
         self.host: Host = session.catalogue.hosts["vps2"]
-        self.fault: Fault = make_fault(
-            "hang", session.catalogue, session.catalogue.services["organizr"], "vps2"
-        )
+        self.fault = self.new_fault("hang")
         self.run = self.new_run(window)
+
+    def new_fault(self, kind: str, seconds: int = 1) -> Fault:
+        catalogue = self.session.catalogue
+        return make_fault(kind, catalogue, catalogue.services["organizr"], "vps2", seconds)
 
     @staticmethod
     def new_run(window: int, id: str = "d1") -> Run:  # noqa: A002
@@ -85,10 +87,10 @@ def test_a_fault_is_made_behind_an_armed_restore_and_taken_back(drill: Drill):
 
 
 def test_restoring_twice_or_without_a_drill_is_harmless(drill: Drill):
-    assert drill.undo() is False
+    assert drill.undo() is Ending.BEFORE
     drill.inject()
-    assert drill.undo() is True
-    assert drill.undo() is False
+    assert drill.undo() is Ending.UNDONE
+    assert drill.undo() is Ending.BEFORE
     assert drill.container == "true false"
 
 
@@ -150,10 +152,75 @@ def test_what_is_left_of_a_drill_that_died_half_armed_is_restored_by_the_next(dr
     drill.undo()
 
 
-def test_the_operators_command_is_all_that_is_needed(drill: Drill, site: Site):
+def test_the_operators_command_is_all_that_is_needed(drill: Drill):
     drill.inject()
-    command = restore.by_hand(load_catalogue(site.config).hosts["vps2"])
+    undo_by_hand(drill)
+    assert drill.container == "true false"
+    assert drill.look().armed is None
+
+
+def undo_by_hand(drill: Drill) -> None:
+    command = restore.by_hand(drill.host)
     remote = command.partition(" ")[2].partition(" ")[2].strip("'")
     assert drill.fake.run(remote.encode()).returncode == 0
+
+
+def test_the_operators_command_works_when_nothing_is_armed_and_the_controllers_does_not(
+    drill: Drill,
+):
+    drill.inject()
+    drill.undo()
+    drill.fake.path("/container").write_text("false false\n")
+    assert drill.undo() is Ending.BEFORE
+    assert drill.container == "false false", "stopped since, by whoever wanted it so"
+    undo_by_hand(drill)
     assert drill.container == "true false"
+
+
+# As docker does it: who starts a container that is stopping is told that all is well, and at
+# the end of the stop it is killed.
+STOPPING = """\
+state=/container
+case $1 in
+stop) : > /stopping
+    ( /bin/sleep 1; echo 'false false' > $state; rm /stopping ) >/dev/null 2>&1 &
+    {meanwhile} ;;
+start) [ -e /stopping ] || echo 'true false' > $state ;;
+inspect) cat $state ;;
+esac
+"""
+BY_HAND = "sh /var/lib/twinedge/drill/drill.sh restore_drill"
+
+
+def restored(drill: Drill) -> bool:
+    """Nothing is armed any more, and what was still stopping has stopped."""
+    until(lambda: drill.look().armed is None and not drill.fake.path("/stopping").exists())
+    return drill.container == "true false"
+
+
+def test_a_restore_in_the_middle_of_a_stop_waits_for_its_end(drill: Drill):
+    undone = f"{BY_HAND} > /undone 2>&1 & while [ -e /stopping ]; do sleep 0.1; done"
+    drill.fake.stub("docker", STOPPING.format(meanwhile=undone))
+    drill.fault = drill.new_fault("stop")
+    drill.inject()
+    assert restored(drill)
+
+
+def test_a_stop_that_nobody_waits_for_any_more_is_undone_after_the_last_moment_of_it(
+    drill: Drill, monkeypatch
+):
+    text = restore._script().replace("MARGIN_SECONDS=5", "MARGIN_SECONDS=1")
+    monkeypatch.setattr(restore, "_script", lambda: text)
+    lost = "echo the daemon went away >&2; exit 1"
+    drill.fake.stub("docker", STOPPING.format(meanwhile=lost))
+    drill.fault = drill.new_fault("stop")
+    with pytest.raises(restore.DrillRefused, match="the daemon went away"):
+        drill.inject()
+    assert restored(drill)
+
+
+def test_a_fault_that_is_over_before_its_time_is_told(drill: Drill):
+    drill.inject()
+    drill.fake.path("/container").write_text("true false\n")
+    assert drill.undo() is Ending.BY_ITSELF
     assert drill.look().armed is None

@@ -27,6 +27,12 @@ def test_a_clean_failover_keeps_the_budget():
     assert all(verdict.kept for verdict in judge(outage, BUDGET))
 
 
+def test_a_primary_that_serves_on_while_it_stops_is_missed_by_nobody_until_it_has_stopped():
+    rows = [*stretch(0, 20, PRIMARY), *stretch(20.5, 45, FALLBACK), *stretch(45, 60, PRIMARY)]
+    assert seen(rows).served_for == pytest.approx(9.91)
+    assert seen(rows).fallback_after == pytest.approx(0.6)
+
+
 def test_lost_reads_and_writes_are_counted_apart_and_only_reads_cost_the_budget():
     rows = clean_failover()
     rows += [row(10.5, "", error="reset", status=None, method="POST")]
