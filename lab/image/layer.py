@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).with_name("layer.sh")
 PYTHON_SCRIPT = Path(__file__).with_name("python.sh")
 INSTALLED = (Path("/var/lib/dpkg/status"), Path("/etc/os-release"))
 # What the machine's user keeps in these is not the hosts': they start empty.
-EMPTIED = ("root",)
+EMPTIED = ("root", "var/lib/docker", "var/lib/containerd")
 MACHINE = "machine"  # the hosts are copies of the machine that the lab runs on
 DISTRIBUTIONS = (MACHINE, "trixie")
 PACKAGES = (
