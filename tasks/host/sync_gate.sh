@@ -33,12 +33,13 @@ gate() { # PEER WORDS: the forced command of the peer's key
     esac
 }
 # A run that is gone may have left its unison behind; there is one run at a time, so the
-# earlier one can be ended, and its lock is nobody's.
-stop_box() { systemctl -q stop "twinedge-sync-$name" 2>/dev/null || :; }
+# earlier one can be ended, and its lock is nobody's. Each has a name of its own: one that has
+# ended is there until whoever started it has noticed. (0.1.0 had one name for all.)
+stop_box() { systemctl -q stop "twinedge-sync-$name:*" "twinedge-sync-$name" 2>/dev/null || :; }
 serve() { # STAMP told|…
     stop_box
     copies "$1"
-    boxed "-u twinedge-sync-$name -w $backups" serve "${2:-}"
+    boxed "-u twinedge-sync-$name:$$ -w $backups" serve "${2:-}"
     status=$?
     copied
     exit "$status"

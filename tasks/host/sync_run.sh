@@ -88,7 +88,7 @@ carry() { # CONFLICT-STAMP OPTION…
     : > "$dir/said"
     ssh_to_peer serve "$name" "$aside" told < "$dir/line/up" > "$dir/line/down" 2>> "$dir/said" &
     line=$!
-    boxed "-u twinedge-sync-$name -w $backups -w $dir/transfers -r $dir/asked" carry "$there" \
+    boxed "-u twinedge-sync-$name:$$-$(date +%N) -w $backups -w $dir/transfers -r $dir/asked" carry "$there" \
         > "$dir/line/up" < "$dir/line/down" 2>> "$dir/said"
     status=$?
     kill $line 2>/dev/null

@@ -222,15 +222,23 @@ def test_a_memory_that_a_kill_left_half_put_in_place_is_whole_again_and_used(syn
     assert times_joined(synced) == before, "a memory made anew would bring it back"
 
 
-@pytest.mark.parametrize(("host", "size"), [("vps1", "0"), ("vps2", "0"), ("vps2", "100")])
+@pytest.mark.parametrize(
+    ("host", "harm"),
+    [
+        ("vps1", "truncate -s 0"),
+        ("vps2", "truncate -s 0"),
+        ("vps2", "truncate -s 100"),
+        ("vps1", "sed -i '1s/format [0-9]*/format 99/'"),  # of a newer unison
+    ],
+)
 def test_a_memory_that_is_damaged_is_made_anew_and_nothing_is_deleted(
-    synced: Lab, host: str, size: str
+    synced: Lab, host: str, harm: str
 ):
-    stays = f"{host} {size}"
+    stays = f"{host} whatever happens"
     shell(synced, "vps1", f"cd {TREE} && echo first > test-edited && echo {stays} > test-stays")
     until_alike(synced)
     both = {"vps1": "echo edited > test-edited", "vps2": "echo new > test-new"}
-    damage = f"; truncate -s {size} {STATE}/unison/ar*"
+    damage = f"; {harm} {STATE}/unison/ar*"
     before = times_joined(synced)
     meanwhile(synced, {**both, host: both[host] + damage})
     for each in both:
