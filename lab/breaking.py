@@ -38,6 +38,8 @@ def _begin(state: State, known: Topology, fault: Fault) -> None:
             ports.apply(state, known)
         case "latency":
             ports.network(state).set_latency(fault.subject, fault.amount or 0)
+        case "array-stopped":
+            Host.of(state, fault.subject).set_array(started=False)
         case _:
             service_faults.begin(known, state, fault)
 
@@ -54,5 +56,7 @@ def _end(state: State, known: Topology, fault: Fault, lock: int) -> None:
             ports.apply(state, known)
         case "latency":
             ports.network(state).set_latency(fault.subject, 0)
+        case "array-stopped":
+            Host.of(state, fault.subject).set_array(started=True)
         case _:
             service_faults.end(known, state, fault)

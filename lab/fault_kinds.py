@@ -46,6 +46,9 @@ KINDS: Mapping[str, Kind] = {
     "loopback": Kind(maker="start", words="listens on 127.0.0.1 alone; started anew"),
     "all-addresses": Kind(maker="start", words="listens on every address; started anew"),
     "https": Kind(maker="start", words="speaks TLS with a self-signed certificate; started anew"),
+    "array-stopped": Kind(
+        maker="host", words="the array of an Unraid-like host is stopped, also after a boot"
+    ),
     "power-cut": Kind(maker="host", words="the host is off; the end boots it"),
     "partition": Kind(maker="host", words="no packet on the tailnet, or none --from one host"),
     "isolate-internet": Kind(maker="host", words="no packet on the internet"),

@@ -86,6 +86,8 @@ def parse(
         raise UsageError(f"fault {kind} has no option '{wrong[0]}' (options: {allowed})")
     if kind in SERVICE_KINDS:
         _check_service(topology.origin(subject), kind)
+    elif kind == "array-stopped" and not topology.machine(subject).is_unraid:
+        raise UsageError(f"{subject} has no array: it is not managed as unraid in the lab's site")
     elif topology.machine(subject).tailnet is None and kind in ("partition", "latency"):
         raise UsageError(f"{subject} is not on the tailnet (hosts: {', '.join(topology.tailnet)})")
     other = given.get("other")

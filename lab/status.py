@@ -18,7 +18,7 @@ def show(lab: Lab, console: Console) -> bool:
     for machine in lab.machines.values():
         host = lab.host(machine.name)
         init = host.init
-        states.append(host.run("systemctl", "is-system-running").stdout.strip() if init else "off")
+        states.append(host.condition(init) if init else "off")
         faults = [str(fault) for fault in lab.faults if fault.host == machine.name]
         table.add_row(
             machine.name,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,12 @@ class Machine:
     role: str
     tailnet: str | None
     internet: str
+    manager: str = "systemd"  # how the site says that services run here
+
+    @property
+    def is_unraid(self) -> bool:
+        """It has no systemd, and its root is in memory."""
+        return self.manager == "unraid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +130,14 @@ def of_site(config: Path) -> Topology:
         for s in catalogue.services.values()
         for host in s.placements
     )
+    machines = {
+        name: replace(machine, manager=catalogue.hosts[name].manager)
+        if name in catalogue.hosts
+        else machine
+        for name, machine in machines_of(hosts).items()
+    }
     return Topology(
-        machines=machines_of(hosts),
+        machines=machines,
         origins=origins,
         domain=catalogue.site.domain,
         tunnel=str(catalogue.site.tunnel.id),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lab.image import containers, units
+from lab.image import containers, units, unraid
 from lab.image.image import Image
 from lab.image.keys import Keys
 from lab.image.root import UNITS, Root
@@ -97,6 +97,9 @@ def provision(state: State, topology: Topology, keys: Keys, machine: Machine, di
             _edge(root, state, topology)
         case "cloudflare":
             _cloudflare(root, state, topology, keys, machine)
+    if machine.is_unraid:
+        key, python = keys.control.public, state.python
+        unraid.provision(root, name=machine.name, key=key, python=python, checkout=state.checkout)
 
 
 def _quieten(root: Root) -> None:

@@ -1,14 +1,25 @@
 #!/bin/sh
-# Boots one lab host: from a process in the keeper's namespaces to systemd as PID 1.
+# Boots one lab host: from a process in the keeper's namespaces to its init as PID 1.
 # Runs as PID 1 of a new PID namespace, with its own mount, UTS and IPC namespaces.
-# usage: boot.sh ROOT CGROUP_PROCS NAME SHARED CHECKOUT [FILE=AT]...
+# usage: boot.sh ROOT CGROUP_PROCS NAME SHARED CHECKOUT INIT [FILE=AT]...
+# With the INIT of an Unraid-like host, its root is in memory and as it was made.
 set -eu
 if [ "$1" != inside ]; then
 	echo 0 >"$2"
 	exec unshare --cgroup sh "$0" inside "$@"
 fi
-root=$2 name=$4 shared=$5 checkout=$6
-shift 6
+root=$2 name=$4 shared=$5 checkout=$6 init=$7
+shift 7
+disk=${root%/roots/*}/disks/$name
+
+if [ "$init" = /sbin/init ]; then
+	mount -t tmpfs -o mode=755 lab-memory "$root"
+	mkdir "$root/upper" "$root/work" "$root/root"
+	mount -t overlay "lab-$name" -o \
+		"lowerdir=$disk/upper:$disk/layer,upperdir=$root/upper,workdir=$root/work" "$root/root"
+	root=$root/root
+	[ -e "$disk/boot/config" ] || cp -Rp "$root/boot/config" "$disk/boot"    # a new flash drive
+fi
 
 # A bind of its own: the root must be a mount point of this namespace to be pivoted to.
 mount --bind "$root" "$root"
@@ -39,6 +50,11 @@ ln -s /proc/self/fd/0 dev/stdin
 ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
 
+if [ "$init" = /sbin/init ]; then
+	mkdir run/array
+	mount --bind "$disk/boot" boot
+	mount --bind "$disk/array" run/array
+fi
 mkdir -p run/lab "./$checkout"
 mount --bind "$shared" run/lab
 mount -o remount,bind,ro run/lab
@@ -56,4 +72,4 @@ pivot_root . mnt
 cd /
 umount -l /mnt
 exec env -i container=lab PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-	/lib/systemd/systemd
+	"$init"

@@ -28,7 +28,8 @@ for host; do
 	disk=$state/disks/$host
 	mkdir -p "$disk" "$state/roots/$host"
 	mount -t tmpfs -o "size=$size,mode=755" "lab-disk" "$disk"
-	mkdir "$disk/upper" "$disk/work"
+	mkdir "$disk/upper" "$disk/work" "$disk/boot" "$disk/array"
+	ln -s "$layer" "$disk/layer"
 	mount -t overlay "lab-$host" \
 		-o "lowerdir=$layer,upperdir=$disk/upper,workdir=$disk/work" "$state/roots/$host"
 	: >"$state/net/$host"

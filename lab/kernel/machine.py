@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import topology
 from lab.errors import LabError
 from lab.image.cache import last_line
 from lab.image.image import Image
@@ -19,6 +20,7 @@ BOOT = Path(__file__).with_name("boot.sh")
 JOIN = Path(__file__).with_name("join.py")
 PYTHON = ("-I", "-S")  # join.py needs nothing of the environment
 INIT_SECONDS = 10.0
+SYSTEMD, UNRAID = "/lib/systemd/systemd", "/sbin/init"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,16 @@ class Host:
     @property
     def init(self) -> Process | None:
         return self.state.process(self.name)
+
+    @property
+    def is_unraid(self) -> bool:
+        known = topology.load(self.state)
+        return known is not None and known.machine(self.name).is_unraid
+
+    @property
+    def program(self) -> str:
+        """What its PID 1 runs."""
+        return UNRAID if self.is_unraid else SYSTEMD
 
     @property
     def log(self) -> Path:
@@ -59,7 +71,8 @@ class Host:
              "--propagation", "private",
              "sh", str(BOOT), str(self.state.folder / "roots" / self.name),
              str(self.group.procs), self.name, str(self.state.folder / "shared"),
-             str(self.state.checkout), *(f"{path}={at}" for path, at in binds.items())],
+             str(self.state.checkout), self.program,
+             *(f"{path}={at}" for path, at in binds.items())],
             group=Group.of_lab(self.state.id).child("keeper"), lock=lock, log=self.log,
         )  # fmt: skip
 
@@ -102,20 +115,36 @@ class Host:
             init = self.init
             if init is None:
                 raise LabError(f"{self.name} died in its boot: {last_line(self.log)}")
-            if Path(f"/proc/{init.pid}/root/run/systemd/private").exists():
-                said = self.run("systemctl", "is-system-running").stdout.strip()
-                if said not in ("", "offline", "initializing", "starting"):
-                    return said
+            said = self.condition(init)
+            if said not in ("", "offline", "initializing", "starting"):
+                return said
             time.sleep(0.1)
         raise LabError(f"{self.name} is still booting; see what it waits for: {self.jobs}")
+
+    def condition(self, init: Process) -> str:
+        """What the host says of itself: `running` is well, and empty is too early to ask."""
+        run = Path(f"/proc/{init.pid}/root/run")
+        if self.is_unraid:
+            return "running" if (run / "booted").exists() else ""
+        if not (run / "systemd/private").exists():
+            return ""
+        return self.run("systemctl", "is-system-running").stdout.strip()
 
     @property
     def jobs(self) -> str:
         return f"`python -m lab exec {self.name} -- systemctl list-jobs`"
 
     def failed_units(self) -> list[str]:
+        if self.is_unraid:
+            return []
         listed = self.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout
         return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+    def set_array(self, *, started: bool) -> None:
+        """Starts or stops the array of an Unraid-like host."""
+        done = self.run("/etc/rc.d/rc.array", "start" if started else "stop")
+        if done.returncode:
+            raise LabError(f"{self.name}: rc.array: {done.stderr.strip()}; `python -m lab status`")
 
     def cut_power(self) -> None:
         """Ends everything in the host at once, as a power cut does."""
@@ -130,11 +159,11 @@ def python_home(python: Path) -> list[Path]:
 
 
 def _is_init(pid: int) -> bool:
-    """PID 1 of a host that is already systemd, not the shell that prepares it."""
+    """PID 1 of a host that is already its init, not the shell that prepares it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     ids = fields.get("NSpid", "").split()
-    return len(ids) > 1 and ids[-1] == "1" and fields["Name"].strip() == "systemd"
+    return len(ids) > 1 and ids[-1] == "1" and fields["Name"].strip() in ("systemd", "init")
