@@ -18,6 +18,8 @@ SUITES = ROOT / "tests" / "lab"
 # What is asked of the lab: the fields of lab.options.Options.
 KINDS: Mapping[str, Mapping[str, str]] = {
     "bookworm": {},
+    "trixie": {"distribution": "trixie"},
+    "mixed": {"distribution": "vps1=trixie", "package": "vps1=caddy"},
 }
 # They bring up labs of their own, of the kinds that they choose: once is enough.
 OF_THEIR_OWN = ("test_kinds", "test_lab_itself")
