@@ -7,9 +7,12 @@ them is a property with a name, so that templates and tasks decide nothing thems
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from inventory.fields import (
+    Audience,
     Count,
     Days,
     DnsName,
@@ -26,7 +29,7 @@ from inventory.fields import (
     SecretText,
     Strict,
     Unit,
-    Url,
+    UrlOrSecret,
     UrlPath,
     User,
     Uuid,
@@ -68,7 +71,9 @@ class Paths(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Host(Strict):
-    """One machine. `address` is its tailnet address, over which everything runs."""
+    """One machine. `address` is its tailnet address, over which everything runs; where it is
+    no address of Tailscale's, `tailnet` is false.
+    """
 
     name: Name
     address: IPv4Address
@@ -77,6 +82,7 @@ class Host(Strict):
     role: Role
     manager: Manager
     sudo: Flag = False
+    tailnet: Flag = True
     paths: Paths = field(default_factory=Paths)
     ssh: Ssh = field(default_factory=Ssh)
     login: Login = field(default_factory=Login)
@@ -162,7 +168,7 @@ class Service(Strict):
     unit: Unit
     manager: Manager | None = None
     access: Access = "tailnet"
-    audience: Name | None = None
+    audience: Audience | None = None
     header_timeout: Seconds = 2.0
     write_timeout: Seconds = 30.0
     long_polls: tuple[UrlPath, ...] = ()
@@ -335,14 +341,27 @@ class Site(Strict):
         return f"{self.page.hostname}.{self.domain}" if self.page else None
 
 
+def _word(value: Any) -> Any:
+    """A word without a secret is plain text in YAML."""
+    return {"text": value} if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word(Strict):
+    """One word of a command: a text, and right behind it a secret, or one of them."""
+
+    text: Line = ""
+    secret: SecretText | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class McpServer(Strict):
-    """One MCP server: a `command` to start, or a `url` to reach."""
+    """One MCP server: a `command` to start, or a `url` to reach, which may be a secret."""
 
     command: Line | None = None
-    args: tuple[Line, ...] = ()
+    args: tuple[Annotated[Word, BeforeValidator(_word)], ...] = ()
     env: Mapping[EnvName, SecretText] = field(default_factory=dict)
-    url: Url | None = None
+    url: UrlOrSecret | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

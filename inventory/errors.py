@@ -22,6 +22,9 @@ _WORDS = {
 }
 
 
+LONGEST = 60  # characters of a wrong value that are repeated
+
+
 class InventoryError(Exception):
     """The inventory is wrong; nothing was touched. One problem a line."""
 
@@ -37,6 +40,12 @@ def explain(error: ValidationError, kind: type[Any], place: Place) -> str:
     )
 
 
+def brief(value: object) -> str:
+    """`value` as it stands in an error: its beginning."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 def _where(location: Location, place: Place) -> str:
     first = str(location[0]) if location else ""
     return ".".join([place(first), *map(str, location[1:])])
@@ -50,7 +59,7 @@ def _wording(detail: ErrorDetails, kind: type[Any]) -> str:
         return f"unknown key (known: {', '.join(_known_keys(kind, detail['loc'][:-1]))})"
     if problem in ("missing", "missing_argument"):
         return "is missing"
-    return f"{_WORDS.get(problem, detail['msg'])}, not {got!r}"
+    return f"{_WORDS.get(problem, detail['msg'])}, not {brief(got)}"
 
 
 def _known_keys(kind: Any, location: Location) -> list[str]:

@@ -55,6 +55,29 @@ def _secret(value: str) -> str:
     return value
 
 
+# Unseen, they make a text read as another one: zero width, and marks that turn its direction.
+_UNSEEN = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_one_line = _matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text")
+
+
+def _line(value: str) -> str:
+    found = re.search(f"[{_UNSEEN}]", value)
+    if found:
+        raise ValueError(
+            f"holds a character that nobody sees (U+{ord(found[0]):04X}); type the text anew"
+        )
+    return _one_line(value)
+
+
+_url = _matching(
+    r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
+    "a web address such as https://mcp.example/sse",
+)
+
+
 def span(text: Any) -> timedelta:
     """`90s`, `20m`, `2h`, `3d`. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,4})([smhd])", str(text))
@@ -72,6 +95,15 @@ def _network(text: Any) -> IPv4Network | IPv6Network:
     if network.prefixlen < WIDEST[network.version]:
         raise ValueError(f"{text!r} is half the internet: name your own networks")
     return network
+
+
+def is_reference(text: str) -> bool:
+    """Does `text` say where a secret is?"""
+    return text.partition(":")[0] in SECRET_SCHEMES
+
+
+def _url_or_secret(value: str) -> str:
+    return _secret(value) if is_reference(value) else _url(value)
 
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -99,12 +131,13 @@ UrlPath = Annotated[
         _matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
     ),
 ]
-Url = Annotated[
+UrlOrSecret = Annotated[str, AfterValidator(_url_or_secret)]
+Audience = Annotated[
     str,
     AfterValidator(
         _matching(
-            r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
-            "a web address such as https://mcp.example/sse",
+            "[0-9a-f]{64}",
+            "an AUD tag: 64 characters of 0-9 and a-f, in the application's overview in Zero Trust",
         )
     ),
 ]
@@ -129,14 +162,7 @@ Uuid = Annotated[
         )
     ),
 ]
-Line = Annotated[
-    str,
-    AfterValidator(
-        lambda value: _matching(
-            r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text"
-        )(value)
-    ),
-]
+Line = Annotated[str, AfterValidator(_line)]
 Pattern = Annotated[
     str,
     AfterValidator(
@@ -153,5 +179,5 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(ge=0.01, le=3600)]  # what configs are told in milliseconds
 Span = Annotated[timedelta, BeforeValidator(span)]

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from inventory import rules
 from inventory.catalogue import Catalogue, Host, Mcp, Service, Site, Sync
-from inventory.errors import InventoryError, Place, explain
+from inventory.errors import InventoryError, Place, brief, explain
 from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit
 from inventory.ssh import Login, Ssh, refuse_client_settings
+from inventory.yaml_file import read_yaml, short
 
 T = TypeVar("T")
 
@@ -32,6 +32,10 @@ SITE_KEYS = (
     "drills",
     "schedule",
 )
+NORNIR_KEYS = (
+    *("connection_options", "data", "groups", "hostname"),
+    *("password", "platform", "port", "username"),
+)
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (Site, Host, Login, Ssh, Service, Sync, Mcp)
 }
@@ -47,50 +51,6 @@ class Files:
     defaults: Path
     services: Path
     mcp: Path
-
-
-class _Loader(yaml.CSafeLoader):
-    """libyaml's SafeLoader that refuses a key which stands twice, where YAML keeps the last."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", key_node.start_mark
-            )
-        seen.add(key)
-    return dict(yaml.CSafeLoader.construct_mapping(loader, node, deep=True))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in `path`. Raises InventoryError with file, line and column."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise InventoryError(f"{short(path)}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InventoryError(f"{short(path)}: is not UTF-8 text") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise InventoryError(f"{short(path)}{where}: YAML: {error.problem}") from error
-    except (yaml.YAMLError, TypeError, RecursionError) as error:
-        raise InventoryError(f"{short(path)}: YAML: {error}") from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InventoryError(f"{short(path)}: should be a mapping of names to entries")
-    return content
-
-
-def short(path: Path) -> str:
-    """`path` as an operator names it: below the checkout, from there."""
-    root = Path(__file__).resolve().parent.parent
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def locate(config: Path) -> Files:
@@ -157,7 +117,20 @@ def _site(files: Files, defaults: Mapping[str, Any]) -> Site:
 
 def _hosts(files: Files, defaults: Mapping[str, Any]) -> dict[str, Host]:
     groups, entries = read_yaml(files.groups), read_yaml(files.hosts)
+    _refuse_unknown_keys({"": defaults}, files.defaults)
+    _refuse_unknown_keys(groups, files.groups)
+    _refuse_unknown_keys(entries, files.hosts)
     return {name: _host(files, name, entries, groups, defaults) for name in entries}
+
+
+def _refuse_unknown_keys(entries: Mapping[str, Any], path: Path) -> None:
+    """Nornir takes a misspelt key without a word, and leaves it out."""
+    for name in entries:
+        for key in _part(entries, name, path):
+            if key not in NORNIR_KEYS:
+                where = f"{name}.{key}" if name else key
+                known = ", ".join(NORNIR_KEYS)
+                raise InventoryError(f"{short(path)}: {where}: unknown key (known: {known})")
 
 
 def _host(
@@ -236,5 +209,7 @@ def _part(mapping: Mapping[str, Any], key: str, path: Path, parent: str = "") ->
         return {}
     if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
         where = f"{parent}.{key}" if parent else key
-        raise InventoryError(f"{short(path)}: {where}: should be a mapping of keys, not {value!r}")
+        raise InventoryError(
+            f"{short(path)}: {where}: should be a mapping of keys, not {brief(value)}"
+        )
     return value

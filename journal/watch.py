@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from inventory.catalogue import Catalogue
 from inventory.secret import redact
@@ -16,6 +17,8 @@ from journal.history import History
 from journal.metrics import metrics
 from journal.page.page import page, write
 from tasks.checks.finding import Finding
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +32,27 @@ class Watch:
     def looked(self, findings: Sequence[Finding], at: datetime) -> None:
         """After a look at everything."""
         site = self.catalogue.site
-        self._alone("alerts", lambda: self._alert(findings, at))
+        told = self._alone("alerts", lambda: self._alert(findings, at))
         if site.metrics:
             file = Path(site.metrics.file).expanduser()
             self._alone("metrics", lambda: self._measure(findings, at, file))
-        if site.heartbeat:
+        if site.heartbeat and not told:
+            self.say("heartbeat: not sent, since an alert could not be told either")
+        elif site.heartbeat:
             url = site.heartbeat.url
             self._alone("heartbeat", lambda: beat(url))
 
-    def _alert(self, findings: Sequence[Finding], at: datetime) -> None:
+    def _alert(self, findings: Sequence[Finding], at: datetime) -> bool:
+        """Could everybody be told? Where nothing waits, their addresses say so."""
         alerting = Alerting(site=self.catalogue.site, history=self.history)
         alerting.looked(findings, at)
-        for problem in alerting.deliver(at):
+        undelivered = alerting.deliver(at)
+        for problem in undelivered:
             self.say(f"an alert was not delivered, the next run tries again: {problem}")
+        unusable = [] if undelivered or not self.catalogue.site.heartbeat else alerting.unusable()
+        for problem in unusable:
+            self.say(f"an alert could not be sent: {problem}")
+        return not (undelivered or unusable)
 
     def _measure(self, findings: Sequence[Finding], at: datetime, file: Path) -> None:
         write(metrics(self.catalogue, self.history, findings, at), file)
@@ -53,8 +64,9 @@ class Watch:
             file = Path(target.directory) / "index.html"
             self._alone("page", lambda: write(page(self.catalogue, self.history, at), file))
 
-    def _alone(self, what: str, work: Callable[[], None]) -> None:
+    def _alone(self, what: str, work: Callable[[], T]) -> T | None:
         try:
-            work()
+            return work()
         except Exception as error:  # whatever it is, the run goes on
             self.say(f"{what}: {type(error).__name__}: {redact(str(error))}")
+            return None

@@ -27,6 +27,7 @@ from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import ROOT
 from inventory.version import version
+from inventory.yaml_file import short
 from journal.store import JournalError
 from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
@@ -146,22 +147,32 @@ def open_session(arguments: argparse.Namespace) -> Session:
     _quiet_libraries()
     catalogue = load_catalogue(arguments.config)
     names = _chosen(catalogue, arguments.host, arguments.role)
-    files = locate(arguments.config)
-    nornir = InitNornir(
-        config_file=str(arguments.config),
-        inventory={
-            "plugin": "SimpleInventory",
-            "options": {
-                "host_file": str(files.hosts),
-                "group_file": str(files.groups),
-                "defaults_file": str(files.defaults),
-            },
-        },
-    )
+    nornir = _nornir(arguments.config)
     settle(nornir.inventory, catalogue)
     return Session(
         catalogue=catalogue, nornir=nornir.filter(filter_func=lambda host: host.name in names)
     )
+
+
+def _nornir(config: Path) -> Nornir:
+    """Nornir over the files that `config` names. Raises InventoryError in our own words."""
+    files = locate(config)
+    options = {
+        "host_file": str(files.hosts),
+        "group_file": str(files.groups),
+        "defaults_file": str(files.defaults),
+    }
+    try:
+        nornir = InitNornir(
+            config_file=str(config), inventory={"plugin": "SimpleInventory", "options": options}
+        )
+        workers = getattr(nornir.runner, "num_workers", 1)
+        if not isinstance(workers, int) or workers < 1:
+            raise ValueError(f"runner.options.num_workers should be 1 or more, not {workers!r}")
+        return nornir
+    except Exception as error:  # of Nornir, its YAML reader and the plugins that it was told
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise InventoryError(f"{short(config)}: Nornir does not take this: {words}") from error
 
 
 def _chosen(catalogue: Catalogue, hosts: Sequence[str], roles: Sequence[str]) -> set[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 
 class Endpoint:
-    """What it was sent, in order; while `status` is not 200 it takes nothing."""
+    """What it was sent, in order; while `status` is not 200 it takes nothing. A path
+    /moved/STATUS leads elsewhere, to a place that takes it."""
 
     def __init__(self) -> None:
         self.posts: list[dict[str, Any]] = []
@@ -38,6 +39,9 @@ def endpoint() -> Iterator[Endpoint]:
             made.tries += 1
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.hold.wait()
+            if self.path.startswith("/moved/"):
+                self._answer(int(self.path.rpartition("/")[2]))
+                return
             if made.status == 200:
                 made.posts.append(json.loads(body))
             self._answer()
@@ -47,8 +51,10 @@ def endpoint() -> Iterator[Endpoint]:
                 made.pings.append(self.path)
             self._answer()
 
-        def _answer(self) -> None:
-            self.send_response(made.status)
+        def _answer(self, moved: int | None = None) -> None:
+            self.send_response(moved or made.status)
+            if moved:
+                self.send_header("Location", "/here")
             self.send_header("Content-Length", "0")
             self.end_headers()
 

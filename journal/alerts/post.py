@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from inventory.errors import InventoryError
 from inventory.secret import Secret, redact
+from journal.alerts.address import misread
 from journal.alerts.book import Delivery
 from journal.alerts.words import Message, duration
 from tasks.checks.finding import Status
@@ -21,6 +23,12 @@ DEADLINE = 8.0  # seconds for all of them; what is not sent by then waits for th
 AT_ONCE = 30  # messages to one address in one run; services limit their rates
 SHORTEST = 6  # characters; a shorter part of an address is no token
 TALKATIVE = ("apprise", "urllib3", "requests")  # their debug logs hold addresses
+# A client that follows 301, 302 and 303 asks the new address with a GET, without the message,
+# and takes its answer for a success (measured with apprise 2.2); 307 and 308 keep the message.
+KEPT_BY_REDIRECT = re.compile(r"error=30[78]\b")
+LOST_BY_REDIRECT = re.compile(r"error=30[123]\b")
+ELSEWHERE = " (the address leads elsewhere, which loses the message: write the one it leads to)"
+UNKNOWN = "apprise does not know such an address"
 TYPES = {
     Status.OK: "success",
     Status.SKIPPED: "info",
@@ -38,12 +46,21 @@ class Address:
 
     reference: str
 
-    def send(self, message: Message, late: str = "") -> str:
-        """Why the message did not arrive, or ""."""
+    @property
+    def problem(self) -> str:
+        """Why no message can be sent there, or "". Nothing is sent."""
         try:
             url = Secret(self.reference).reveal()
         except InventoryError as error:
             return str(error)
+        with _listening():
+            return misread(url) or ("" if _service(url) else UNKNOWN)
+
+    def send(self, message: Message, late: str = "") -> str:
+        """Why the message did not arrive, or ""."""
+        if self.problem:
+            return self.problem
+        url = Secret(self.reference).reveal()
         return _send(url, message, f"{message.body}\n{late}" if late else message.body)
 
 
@@ -95,6 +112,10 @@ class _Said(logging.Handler):
         self.lines: list[str] = []
         self._thread = threading.get_ident()
 
+    @property
+    def last(self) -> str:
+        return self.lines[-1] if self.lines else "not accepted"
+
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:
             self.lines.append(record.getMessage())
@@ -113,18 +134,29 @@ def _listening() -> Iterator[_Said]:
         logger.removeHandler(said)
 
 
-def _send(url: str, message: Message, body: str) -> str:
-    import apprise  # a quarter of a second, and only needed when there is something to send
+def _service(url: str) -> Any:
+    """apprise's object for `url`, or None where it knows no such address."""
+    import apprise  # a quarter of a second, and only needed when somebody is to be told
 
+    return apprise.Apprise.instantiate(url, suppress_exceptions=True)
+
+
+def _send(url: str, message: Message, body: str) -> str:
+    import apprise
+
+    kind = apprise.NotifyType(TYPES[message.status])
     with _listening() as said:
-        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-        if service is None:
-            return "apprise does not know such an address"
+        service = _service(url)
         service.socket_connect_timeout = service.socket_read_timeout = PATIENCE
-        sent = service.notify(
-            title=message.title, body=body, notify_type=apprise.NotifyType(TYPES[message.status])
-        )
-    return "" if sent else _without_parts(said.lines[-1] if said.lines else "not accepted", url)
+        service.redirects = False
+        sent = service.notify(title=message.title, body=body, notify_type=kind)
+        if not sent and KEPT_BY_REDIRECT.search(said.last):
+            service.redirects = True
+            sent = service.notify(title=message.title, body=body, notify_type=kind)
+    if sent:
+        return ""
+    elsewhere = ELSEWHERE if LOST_BY_REDIRECT.search(said.last) else ""
+    return _without_parts(said.last, url) + elsewhere
 
 
 def _without_parts(text: str, url: str) -> str:

@@ -60,6 +60,11 @@ class Alerting:
                 self.book.arrived(delivery, at)
         return problems
 
+    def unusable(self) -> list[str]:
+        """Addresses that no message could be sent to, and why. Nothing is sent."""
+        addresses = (post.Address(reference=url) for url in self.site.alerts.urls)
+        return [f"{a.reference}: {a.problem}" for a in addresses if a.problem]
+
     def silence(self, at: datetime) -> str | None:
         """Why nobody is told anything now; None when people are."""
         by_hand = self.book.silenced(at)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from inventory.catalogue import Catalogue, Host, McpServer
+from inventory.catalogue import Catalogue, Host, McpServer, Word
+from inventory.fields import is_reference
 from inventory.secret import Secret
 from tasks.configs.file import ConfigFile, Render
 
@@ -18,6 +19,11 @@ def servers(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
 
 def _entry(server: McpServer, remote_key: str) -> dict[str, Any]:
     if server.url:
-        return {remote_key: server.url}
+        url = Secret(server.url).reveal() if is_reference(server.url) else server.url
+        return {remote_key: url}
     env = {name: Secret(reference).reveal() for name, reference in server.env.items()}
-    return {"command": server.command, "args": list(server.args), "env": env}
+    return {"command": server.command, "args": [_text(word) for word in server.args], "env": env}
+
+
+def _text(word: Word) -> str:
+    return word.text + (Secret(word.secret).reveal() if word.secret else "")

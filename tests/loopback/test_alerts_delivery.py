@@ -151,3 +151,46 @@ def test_messages_for_an_address_that_is_no_more_are_dropped(alerting: Alerting,
     moved = replace(alerting, site=replace(alerting.site, alerts=rules))
     moved.looked(look(PLEX, ORGANIZR), NOON + STEP)
     assert [d.target for d in moved.book.waiting()] == ["env:OTHER"]
+
+
+@pytest.mark.parametrize(("status", "arrives"), [(301, 0), (302, 0), (303, 0), (307, 1), (308, 1)])
+def test_an_address_that_leads_elsewhere_loses_no_message_in_silence(
+    alerting: Alerting, chat: Endpoint, monkeypatch: pytest.MonkeyPatch, status: int, arrives: int
+):
+    monkeypatch.setenv("CHAT_URL", f"json://127.0.0.1:{chat.port}/moved/{status}")
+    alerting.looked(look(PLEX), NOON)
+    problems = alerting.deliver(NOON)
+    assert len(chat.posts) == arrives and bool(problems) == (not arrives)
+    assert arrives or "write the one it leads to" in problems[0]
+    assert len(alerting.book.waiting()) == 1 - arrives
+
+
+@pytest.mark.parametrize(
+    ("password", "code"), [("pa/ss", "%2F"), ("p@ss", "%40"), ("p:ss", "%3A"), ("p#s", "%23")]
+)
+def test_a_password_that_would_send_the_message_elsewhere_is_refused_with_the_way_to_write_it(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch, password: str, code: str
+):
+    monkeypatch.setenv("CHAT_URL", f"ntfy://user:{password}@127.0.0.1/topic")
+    alerting.looked(look(PLEX), NOON)
+    (problem,) = alerting.deliver(NOON)
+    assert f"write {code} in its place" in problem
+    assert password not in problem and "127.0.0.1" not in problem
+    assert alerting.unusable() == [problem]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://user:pa%2Fss@127.0.0.1:8080/hook",
+        "json://127.0.0.1:8080/a@b",
+        "tgram://123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHI/@channel",
+        "mailtos://me:secret@smtp.example",
+        "ntfy://topic",
+    ],
+)
+def test_an_address_that_is_written_right_is_taken(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch, url: str
+):
+    monkeypatch.setenv("CHAT_URL", url)
+    assert alerting.unusable() == []

@@ -74,8 +74,41 @@ def test_a_dead_endpoint_is_told_in_words_and_changes_no_exit_status(
     done = verify("--quiet")
     assert done.status == 1
     assert "an alert was not delivered, the next run tries again: env:CHAT_URL: " in done.err
-    assert "heartbeat: HeartbeatError: env:BEAT_URL: answered 500" in done.err
+    assert "heartbeat: not sent, since an alert could not be told either" in done.err
     assert "SECRETTOKEN" not in done.out + done.err and "/beat" not in done.err
+
+
+def test_a_heartbeat_that_is_not_taken_is_told_in_words(
+    watched: Site, verify: Runbook, chat: Endpoint, monkeypatch: pytest.MonkeyPatch
+):
+    chat.status = 500
+    done = verify("--quiet")
+    assert done.status == 0
+    assert "heartbeat: HeartbeatError: env:BEAT_URL: answered 500" in done.err
+    assert "/beat" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, "env:CHAT_URL: the environment variable is not set on this host"),
+        ("chat://nobody/knows", "apprise does not know such an address"),
+        ("ntfy://user:pa/ss@127.0.0.1/topic", "its password holds a '/': write %2F"),
+    ],
+)
+def test_alerts_that_could_not_be_sent_end_the_heartbeat_though_all_is_well(
+    watched: Site,
+    verify: Runbook,
+    chat: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str | None,
+    words: str,
+):
+    assert verify("--quiet").status == 0 and len(chat.pings) == 1
+    monkeypatch.delenv("CHAT_URL") if url is None else monkeypatch.setenv("CHAT_URL", url)
+    done = verify("--quiet")
+    assert done.status == 0 and len(chat.pings) == 1
+    assert words in done.err and "heartbeat: not sent" in done.err
 
 
 def test_an_endpoint_that_never_answers_keeps_a_run_no_longer_than_the_deadline(

@@ -11,6 +11,8 @@ from typing import Any
 
 from lab.api import Lab
 from tests.soak import plan
+from tests.soak.inventory.batch import SIZE, InventoryBench
+from tests.soak.inventory.table import inventory_table
 from tests.soak.races import race
 from tests.soak.suites import Kinds, pairs, suites_table
 from tests.soak.sync.batch import SyncBench, blows
@@ -22,6 +24,7 @@ from tests.soak.transaction import Bench, Cell
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / ".soak"
 RACES = 50
+INVENTORIES = 10_000
 BATCHES = 25  # of eight histories each
 
 Line = dict[str, Any]
@@ -57,6 +60,16 @@ def candidates(_: int) -> Iterator[tuple[str, Trial]]:
             yield f"{name} {first}", _batch(name, first)
 
 
+def inventory(_: int) -> Iterator[tuple[str, Trial]]:
+    """Ten thousand hostile inventories."""
+    for first in range(1, INVENTORIES, SIZE):
+        yield f"inventory {first}", _inventories(first)
+
+
+def _inventories(first: int) -> Trial:
+    return lambda _, bench: bench.run(first)
+
+
 def _batch(name: str, first: int) -> Trial:
     histories = {str(seed): history(seed) for seed in range(first, first + TREES)}
     return lambda _, bench: bench.run(CANDIDATES[name], histories, blows(first))
@@ -78,11 +91,13 @@ PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "sync": sync,
     "candidates": candidates,
     "suites": suites,
+    "inventory": inventory,
 }
 BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "sync": SyncBench,
     "candidates": SyncBench,
     "suites": Kinds,
+    "inventory": InventoryBench,
 }
 TABLES = {
     "transaction": transaction_table,
@@ -90,6 +105,7 @@ TABLES = {
     "sync": sync_table,
     "candidates": sync_table,
     "suites": suites_table,
+    "inventory": inventory_table,
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,11 +173,11 @@ def test_both_replicas_route_alike(site: Site):
 
 
 def test_a_service_with_an_audience_demands_access_at_its_own_rule(site: Site):
-    site.change("services", "services.plex.audience", "aud0123")
+    site.change("services", "services.plex.audience", "0123456789abcdef" * 4)
     config = yaml.safe_load(rendered(site, "vps1")["cloudflared"].text)
     rule = next(r for r in config["ingress"] if r.get("hostname") == "plex.home.example")
     access = rule["originRequest"]["access"]
-    assert access == {"required": True, "teamName": "example", "audTag": ["aud0123"]}
+    assert access == {"required": True, "teamName": "example", "audTag": ["0123456789abcdef" * 4]}
 
 
 def test_both_resolvers_know_every_name(site: Site):
@@ -213,6 +214,19 @@ def test_what_follows_a_change_is_done_in_the_words_of_the_services_manager(site
     site.change("services", "syncs.resolver.after", "/usr/local/bin/mine 'x y'")
     table = rendered(site, "vps1")["sync-table"].text
     assert last_after(table) == "/usr/local/bin/mine 'x y'"
+
+
+def test_an_mcp_argument_and_an_address_may_be_a_secret(site: Site, tmp_path: Path):
+    (tmp_path / "token").write_text("argument-secret\n", encoding="utf-8")
+    (tmp_path / "url").write_text("https://mcp.example/sse?key=1\n", encoding="utf-8")
+    token = {"text": "--token=", "secret": f"file:{tmp_path}/token"}
+    site.change("mcp", "servers.filesystem.args", ["-y", token])
+    site.change("mcp", "servers.remote", {"url": f"file:{tmp_path}/url"})
+    file = rendered(site, "vps1")["mcp"]
+    servers = json.loads(file.text)["mcpServers"]
+    assert servers["filesystem"]["args"] == ["-y", "--token=argument-secret"]
+    assert servers["remote"] == {"url": "https://mcp.example/sse?key=1"}
+    assert file.secret
 
 
 def last_after(table: str) -> str:

@@ -1,6 +1,7 @@
 """What the inventory refuses, and in which words."""
 
 import string
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,6 +80,63 @@ MISTAKES = [
     ("hosts", "vps1.hostname", "100.67.88.999", "vps1.hostname: should be an IPv4 address"),
     ("hosts", "vps1.hostname", "100.102.55.88", "is the address of vps1 too"),
     ("hosts", "vps1.data", {"color": "red"}, "vps1.data.color: unknown key"),
+    ("hosts", "vps1.hostname", "0.0.0.0", "vps1.hostname: 0.0.0.0 is no address of a host"),
+    ("hosts", "vps1.hostname", "255.255.255.255", "is no address of a host"),
+    ("hosts", "vps1.hostname", "127.0.0.1", "leads to every host itself"),
+    ("hosts", "vps1.hostname", "100.100.100.100", "is Tailscale's own resolver"),
+    ("hosts", "vps1.hostname", "8.8.4.4", "is not on the tailnet (100.64.0.0/10): `tailscale ip"),
+    ("hosts", "vps1.data", "text", "vps1.data: should be a mapping of keys, not 'text'"),
+    ("hosts", "vps1.groups", [{}], "vps1.groups: should be a list of groups"),
+    ("hosts", "vps1.hostnam", "100.64.0.1", "vps1.hostnam: unknown key (known: connection_op"),
+    ("groups", "spare", [1], "spare: should be a mapping of keys"),
+    ("hosts", "vps1.data.paths", {"mcp": "/etc/caddy/Caddyfile"}, "is at or below caddy's"),
+    ("hosts", "vps1.data.paths", {"state": "/etc/mcp/mcp.json/x"}, "is at or below mcp's"),
+    ("hosts", "vps2.data.paths", {"lsyncd": "/var/lib/twinedge/x"}, "is at or below state's"),
+    ("defaults", "data.page.directory", "/etc", "data.page.directory: /etc belongs to the system"),
+    ("defaults", "data.page.directory", "/root", "/root belongs to the system"),
+    ("defaults", "data.page.directory", "/root/x", "/root/x is no place to serve"),
+    ("defaults", "data.page.directory", "/etc/caddy/x", "is no place to serve"),
+    ("defaults", "data.page.directory", "/var/lib/antigravity/x", "overlaps with sync antigravity"),
+    ("defaults", "data.metrics", {"file": "/etc/mcp/mcp.json"}, "is where the deploy writes mcp"),
+    ("defaults", "data.metrics", {"file": "/etc/cron.d/x"}, "a folder that the host itself obeys"),
+    ("defaults", "data.journal.file", "~/.ssh/authorized_keys", "that the host itself obeys"),
+    ("defaults", "data.tunnel.metrics_port", 8081, "8081 belongs to data.tunnel.caddy_port"),
+    ("defaults", "data.tunnel.caddy_port", 22, "caddy_port: 22 belongs to sshd on vps"),
+    ("defaults", "data.tunnel.caddy_port", 443, "443 belongs to Caddy"),
+    ("defaults", "data.tunnel.metrics_port", 2019, "2019 belongs to Caddy's admin API"),
+    ("services", "services.organizr.health.interval", 0.0004, "organizr.health.interval"),
+    ("services", "services.organizr.health.timeout", float("nan"), "organizr.health.timeout"),
+    (
+        "services",
+        "services.plex.title",
+        "\u202exelp",
+        "a character that nobody sees (U+202E)",
+    ),
+    ("services", "services.plex.title", "Ple\u200bx", "nobody sees (U+200B); type the text anew"),
+    ("services", "services.plex.audience", "aud0123", "plex.audience: 'aud0123' is not an AUD tag"),
+    ("services", "services.dns.audience", "0" * 64, "dns.audience: has no meaning on the tailnet"),
+    *(
+        (
+            "services",
+            "syncs.antigravity.directory",
+            folder,
+            f"{folder} is obeyed by the host itself",
+        )
+        for folder in (
+            *("/etc/cron.d", "/etc/sudoers.d", "/etc/pam.d", "/usr/sbin", "/root/.ssh/x"),
+            *("/etc/systemd/network", "/etc/profile.d", "/usr/share/x", "/srv/ann/.ssh"),
+        )
+    ),
+    ("mcp", "servers.github.args", ["--token", "ghp_0123456789abc"], "args.1: looks like a secret"),
+    ("mcp", "servers.github.args", ["--api-key", "Zm9vYmFyYmF6"], "args.1: looks like a secret"),
+    ("mcp", "servers.github.args", ["--password=hunter2hunter2"], "args.0: looks like a secret"),
+    ("mcp", "servers.github.args", [{"secret": "hunter2"}], "is not a secret reference"),
+    (
+        "mcp",
+        "servers.x",
+        {"url": "https://a.example/s?token=abcdefgh"},
+        "url: looks like a secret",
+    ),
     ("defaults", "data.domain", "home example", "data.domain: 'home example' is not a host name"),
     ("defaults", "data.domain", None, "data.domain: is missing"),
     ("defaults", "data.domian", "x", "data.domian: unknown key"),
@@ -103,6 +161,74 @@ def test_a_mistake_is_refused_with_its_file_and_key_and_what_is_wrong(
     assert words in said
     assert f"{file}.yaml: " in said
     assert "Traceback" not in said and "pydantic" not in said
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--max-tokens", "12345678", "--token-file", "/run/secret/token", "--no-auth"],
+        ["--token", "$GITHUB_TOKEN", "--password=${PASSWORD_OF_IT}", "file:///srv/ann"],
+        ["-y", "@modelcontextprotocol/server-filesystem", "https://a.example/x?page=12345678"],
+    ],
+)
+def test_words_that_only_speak_of_secrets_are_taken(site: Site, args: list[str]):
+    site.change("mcp", "servers.filesystem.args", args)
+    load_catalogue(site.config)
+
+
+def test_an_address_outside_the_tailnet_is_taken_where_the_host_says_so(site: Site):
+    site.change("hosts", "unraid.hostname", "192.168.1.5")
+    site.change("hosts", "unraid.data", {"tailnet": False})
+    assert str(load_catalogue(site.config).hosts["unraid"].address) == "192.168.1.5"
+
+
+def test_a_service_does_not_take_the_port_of_sshd_wherever_that_listens(site: Site):
+    site.change("hosts", "vps2.port", 3001)
+    assert "uptime-kuma.port: 3001 on vps2 belongs to sshd" in refusal(site)
+
+
+def test_a_plain_secret_in_an_argument_is_not_repeated(site: Site):
+    site.change("mcp", "servers.github.args", ["--token", "ghp_0123456789abc"])
+    said = refusal(site)
+    assert "ghp_" not in said and "{secret: file:PATH}" in said
+
+
+def test_aliases_that_stand_for_billions_of_values_are_refused_at_once(site: Site):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    site.write("services", "\n".join(lines))
+    assert "stands for more than 200000 values" in refusal(site)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {plex: {port: 2026-13-45}}",
+        "services: {plex: {title: 2026-02-30T99:00:00Z}}",
+        f"services: {{plex: {{port: {'9' * 5000}}}}}",
+        "services: &a {plex: *a}",
+        "services: {? [a, b] : 1}",
+        "services: {plex: {port: \x00}}",
+    ],
+)
+def test_what_yaml_alone_would_end_at_is_told_with_its_file(site: Site, text: str):
+    site.write("services", text)
+    assert refusal(site).startswith(str(site.folder / "services.yaml"))
+
+
+def test_a_thousand_syncs_take_ten_times_as_long_as_a_hundred(site: Site):
+    """Of the processor: every pair of them would take a hundred times as long."""
+
+    def cost(count: int) -> float:
+        syncs = {
+            f"s{n}": {"hosts": ["vps1", "vps2"], "directory": f"/srv/s/{n}"} for n in range(count)
+        }
+        site.change("services", "syncs", syncs)
+        began = time.process_time()
+        load_catalogue(site.config)
+        return time.process_time() - began
+
+    assert cost(1000) < 40 * cost(100)
 
 
 def test_a_pasted_secret_is_not_repeated_in_the_error(site: Site):

@@ -1,0 +1,35 @@
+"""What the inventory may not say: contradictions between entries that are right alone.
+
+A rule gives (key, what is wrong) pairs; RULES says in whose file each key stands.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from inventory.catalogue import Catalogue
+from inventory.errors import InventoryError
+from inventory.rules import hosts, mcp, paths, services, site, syncs
+
+Rule = Callable[[Catalogue], Iterator[tuple[str, str]]]
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "hosts": hosts.RULES,
+    "defaults": (*site.RULES, *paths.SITE_RULES),
+    "services": (*services.RULES, *syncs.RULES),
+    "mcp": mcp.RULES,
+    "places": paths.HOST_RULES,
+}
+
+
+def refuse_contradictions(catalogue: Catalogue, *, files: Mapping[str, str]) -> None:
+    """Raise InventoryError with every rule that `catalogue` breaks.
+
+    `files` gives the name under which the operator knows each inventory file.
+    """
+    problems = [
+        f"{files.get(file, files['hosts'])}: {key}: {problem}"
+        for file, rules in RULES.items()
+        for rule in rules
+        for key, problem in rule(catalogue)
+    ]
+    if problems:
+        raise InventoryError("\n".join(problems))

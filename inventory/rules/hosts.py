@@ -1,0 +1,72 @@
+"""Rules of inventory/hosts.yaml: there are hosts, each at an address of its own on the tailnet."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from inventory.catalogue import Catalogue
+from inventory.levels import EXTRAS
+
+TAILNET = IPv4Network("100.64.0.0/10")  # Tailscale and Headscale give their hosts these
+MAGIC_DNS = IPv4Address("100.100.100.100")  # answered by every host's own tailscaled
+NOBODYS = IPv4Network("0.0.0.0/8")
+
+
+def something_exists(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    if not catalogue.hosts:
+        yield "the file", "holds no host"
+    if not catalogue.edges:
+        yield "the file", "holds no host with role edge (data.role, usually from group edge)"
+
+
+def addresses_are_unique(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    owner: dict[IPv4Address, str] = {}
+    for host in catalogue.hosts.values():
+        first = owner.setdefault(host.address, host.name)
+        if first != host.name:
+            yield f"{host.name}.hostname", f"{host.address} is the address of {first} too"
+
+
+def addresses_are_on_the_tailnet(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for host in catalogue.hosts.values():
+        problem = _no_host_has(host.address)
+        if problem:
+            yield f"{host.name}.hostname", f"{host.address} {problem}"
+        elif host.tailnet and host.address not in TAILNET:
+            yield (
+                f"{host.name}.hostname",
+                f"{host.address} is not on the tailnet ({TAILNET}): `tailscale ip -4` on the host "
+                "prints its address there; data.tailnet: false says that it is meant so",
+            )
+
+
+def _no_host_has(address: IPv4Address) -> str | None:
+    if address in NOBODYS or address.is_multicast or address.is_reserved:
+        return "is no address of a host"
+    if address.is_loopback or address.is_link_local:
+        return "leads to every host itself, so not to this one"
+    if address == MAGIC_DNS:
+        return "is Tailscale's own resolver on every host"
+    return None
+
+
+def hosts_can_be_logged_in_to(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for name, host in catalogue.hosts.items():
+        login = host.login
+        if login.alt_host_keys and login.alt_key_file is None:
+            yield f"{name}.{EXTRAS}.alt_key_file", "is missing; alt_host_keys needs it"
+        if not login.system_host_keys and not login.alt_host_keys:
+            yield f"{name}.{EXTRAS}.system_host_keys", "false leaves no host key to know it by"
+        if login.key_file is None and not (login.use_keys or login.allow_agent):
+            yield f"{name}.{EXTRAS}.key_file", "is missing, and use_keys and allow_agent are false"
+        try:
+            catalogue.way_to(name)
+        except ValueError as error:
+            yield f"{name}.data.ssh.jump", str(error)
+
+
+RULES = (
+    something_exists,
+    addresses_are_unique,
+    addresses_are_on_the_tailnet,
+    hosts_can_be_logged_in_to,
+)

@@ -1,0 +1,64 @@
+"""Rules of the places that twinedge writes to: each a place of its own, and nobody else's."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from inventory.catalogue import Catalogue, Host
+from inventory.rules.syncs import OBEYED_FOLDERS, SYSTEM_FOLDERS
+from inventory.rules.words import nested, within
+
+FOLDERS = ("units", "state")  # of `paths`; all others are files
+SHARED = ("units", "lsyncd_unit")  # a unit lies among the units
+UNSERVED = ("/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/twinedge", "/var/log")
+
+
+def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
+    """Path by key, of all that a deploy writes on `host`."""
+    folder = PurePosixPath(host.paths.cloudflared).parent
+    credentials = str(folder / f"{catalogue.site.tunnel.id}.json")
+    return {**vars(host.paths), "cloudflared's credentials": credentials}
+
+
+def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for host in catalogue.hosts.values():
+        for (outer, _), (inner, path) in nested(managed_files(host, catalogue).items()):
+            if {outer, inner} != set(SHARED):
+                yield f"{host.name}.data.paths.{inner}", f"{path} is at or below {outer}'s"
+
+
+def the_page_is_alone(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Caddy serves all that lies in its folder."""
+    site = catalogue.site
+    control = catalogue.hosts.get(site.control)
+    if site.page is None or control is None:
+        return
+    folder, key = site.page.directory, "data.page.directory"
+    if any(within(system, (folder,)) for system in SYSTEM_FOLDERS):
+        yield key, f"{folder} belongs to the system, and all that lies in it would be served"
+    elif within(folder, (*UNSERVED, *OBEYED_FOLDERS)):
+        yield key, f"{folder} is no place to serve: name a folder of its own, such as /srv/twinedge"
+    trees = [(f"sync {s.name}", s.directory) for s in catalogue.syncs_of(control.name)]
+    others = [*managed_files(control, catalogue).items(), *trees]
+    for outer, inner in nested([("", folder), *others]):
+        if "" in (outer[0], inner[0]):
+            yield key, f"{folder} overlaps with {outer[0] or inner[0]} ({outer[1]}, {inner[1]})"
+
+
+def what_is_written_here_is_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """The journal and the metrics, on the control node."""
+    site = catalogue.site
+    control = catalogue.hosts.get(site.control)
+    owned = managed_files(control, catalogue) if control else {}
+    written = {"data.journal.file": site.journal.file}
+    if site.metrics:
+        written["data.metrics.file"] = site.metrics.file
+    for key, path in written.items():
+        owner = next((name for name, other in owned.items() if path == other), None)
+        if owner:
+            yield key, f"{path} is where the deploy writes {owner}"
+        elif within(path, ("/etc", *OBEYED_FOLDERS)) or "/.ssh/" in path:
+            yield key, f"{path} lies in a folder that the host itself obeys"
+
+
+SITE_RULES = (the_page_is_alone, what_is_written_here_is_ours)
+HOST_RULES = (managed_files_are_apart,)

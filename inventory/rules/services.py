@@ -1,0 +1,94 @@
+"""Rules of the services in inventory/services.yaml."""
+
+from collections.abc import Iterator
+
+from inventory.catalogue import Catalogue
+from inventory.rules.words import unknown_host
+
+
+def services_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    if not catalogue.services:
+        yield "services", "holds no service"
+
+
+def placements_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for service in catalogue.services.values():
+        named = {"primary": service.primary, "fallback": service.fallback}
+        named |= {f"hosts.{index}": host for index, host in enumerate(service.hosts)}
+        for key, host in named.items():
+            problem = host and unknown_host(catalogue, host)
+            if problem:
+                yield f"{service.name}.{key}", problem
+
+
+def placements_are_one_kind(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for service in catalogue.services.values():
+        if bool(service.primary) == bool(service.hosts):
+            yield service.name, "needs either primary (and fallback) or hosts, not both or neither"
+        if service.fallback and not service.primary:
+            yield f"{service.name}.fallback", "needs a primary beside it"
+        if service.fallback and service.fallback == service.primary:
+            yield f"{service.name}.fallback", f"is {service.primary!r}, the primary itself"
+        if len(set(service.hosts)) < len(service.hosts):
+            yield f"{service.name}.hosts", "names a host twice"
+
+
+def kinds_are_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for service in catalogue.services.values():
+        if service.kind == "http" and service.health is None:
+            yield f"{service.name}.health", "is missing; a web service needs {path: /…, body: …}"
+        if service.kind == "dns" and service.health is not None:
+            yield f"{service.name}.health", "has no meaning for dns: its records are asked for"
+        if service.kind == "dns" and service.access != "tailnet":
+            yield f"{service.name}.access", "a dns service stays on the tailnet"
+        if service.audience and not service.is_public:
+            yield f"{service.name}.audience", "has no meaning on the tailnet: Access is not there"
+        if service.kind == "dns" and service.primary:
+            yield f"{service.name}.primary", "resolvers are all alike: use hosts"
+
+
+def hostnames_are_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    owner = {f"{name}.{catalogue.site.domain}": f"host {name}" for name in catalogue.hosts}
+    if catalogue.site.page_name:
+        owner.setdefault(catalogue.site.page_name, "the page (data.page.hostname)")
+    for service in catalogue.services.values():
+        key = f"{service.name}.hostname"
+        if not service.hostname.endswith(f".{catalogue.site.domain}"):
+            domain = catalogue.site.domain
+            yield key, f"{service.hostname!r} is outside the domain {domain!r} (data.domain)"
+        if service.hostname in owner:
+            yield key, f"{service.hostname!r} is the name of {owner[service.hostname]} too"
+        owner.setdefault(service.hostname, service.name)
+
+
+def ports_are_free(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    taken: dict[tuple[str, int], str] = {}
+    for edge in catalogue.edges:
+        taken |= {(edge.name, edge.port): "sshd", (edge.name, 443): "Caddy"}
+        taken[edge.name, catalogue.site.tunnel.metrics_port] = "cloudflared's metrics"
+        taken[edge.name, catalogue.site.tunnel.caddy_port] = "Caddy's tunnel listener"
+    for service in catalogue.services.values():
+        for host in service.placements:
+            other = taken.setdefault((host, service.port), service.name)
+            if other != service.name:
+                yield f"{service.name}.port", f"{service.port} on {host} belongs to {other}"
+
+
+def units_are_unique(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    taken: dict[tuple[str, str], str] = {}
+    for service in catalogue.services.values():
+        for host in service.placements:
+            other = taken.setdefault((host, service.unit), service.name)
+            if other != service.name:
+                yield f"{service.name}.unit", f"{service.unit!r} on {host} belongs to {other}"
+
+
+RULES = (
+    services_exist,
+    placements_exist,
+    placements_are_one_kind,
+    kinds_are_complete,
+    hostnames_are_ours,
+    ports_are_free,
+    units_are_unique,
+)

@@ -1,0 +1,31 @@
+"""What several rules ask: is there such a host, do two paths lie within each other."""
+
+from collections.abc import Iterable, Iterator
+
+from inventory.catalogue import Catalogue
+
+
+def unknown_host(catalogue: Catalogue, host: str) -> str | None:
+    """What is wrong with a host that nobody knows."""
+    if host in catalogue.hosts:
+        return None
+    return f"no host {host!r} (hosts: {', '.join(sorted(catalogue.hosts)) or 'none'})"
+
+
+def within(path: str, folders: Iterable[str]) -> str | None:
+    """The folder that `path` is, or lies in."""
+    return next((f for f in folders if path == f or path.startswith(f"{f}/")), None)
+
+
+def nested(named: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """Pairs of (name, path) of which the second path is the first's or lies below it.
+
+    Sorted by their parts, a path comes right behind those that hold it.
+    """
+    holders: list[tuple[str, str]] = []
+    for name, path in sorted(named, key=lambda pair: (*pair[1].split("/"), "", pair[0])):
+        while holders and not within(path, (holders[-1][1],)):
+            holders.pop()
+        if holders:
+            yield holders[-1], (name, path)
+        holders.append((name, path))

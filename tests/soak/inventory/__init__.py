@@ -1,0 +1,1 @@
+"""Hostile inventories, by the thousand: refused in words, or rendered and taken by the programs."""
