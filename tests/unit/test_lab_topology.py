@@ -32,6 +32,7 @@ def test_a_host_with_the_name_of_a_machine_of_the_labs_own_is_refused(site: Site
 
 def test_a_host_off_the_tailnet_is_refused_with_its_address(site: Site):
     site.change("hosts", "unraid.hostname", "192.168.1.10")
+    site.change("hosts", "unraid.data", {"tailnet": False})
     with pytest.raises(LabError, match=r"unraid: 192\.168\.1\.10 is no tailnet address"):
         of_site(site.config)
 
