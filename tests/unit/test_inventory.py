@@ -86,7 +86,7 @@ MISTAKES = [
     ("hosts", "vps1.hostname", "100.100.100.100", "is Tailscale's own resolver"),
     ("hosts", "vps1.hostname", "8.8.4.4", "is not on the tailnet (100.64.0.0/10): `tailscale ip"),
     ("hosts", "vps1.data", "text", "vps1.data: should be a mapping of keys, not 'text'"),
-    ("hosts", "vps1.groups", [{}], "vps1.groups: should be a list of groups"),
+    ("hosts", "vps1.groups", [{}], "vps1.groups: no group {} (groups: edge"),
     ("hosts", "vps1.hostnam", "100.64.0.1", "vps1.hostnam: unknown key (known: connection_op"),
     ("groups", "spare", [1], "spare: should be a mapping of keys"),
     ("hosts", "vps1.data.paths", {"mcp": "/etc/caddy/Caddyfile"}, "is at or below caddy's"),
