@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from inventory.load import locate, read_yaml
+from inventory.load import locate
+from inventory.yaml_file import read_yaml
 from lab.settings import FILE
 
 NAMES = ("hosts", "groups", "defaults", "services", "mcp")

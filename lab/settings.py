@@ -48,7 +48,7 @@ class OriginSettings:
     def _read(self) -> Mapping[str, Mapping[str, object]]:
         if not self._file.exists():
             return {}
-        from inventory.load import read_yaml  # slow to import, and only `up` needs it
+        from inventory.yaml_file import read_yaml  # slow to import, and only `up` needs it
 
         return read_yaml(self._file)
 

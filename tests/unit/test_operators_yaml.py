@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory.load import load_catalogue, read_yaml
+from inventory.load import load_catalogue
+from inventory.yaml_file import read_yaml
 from tests.operators import OWN
 from tests.site import ROOT, Site
 
