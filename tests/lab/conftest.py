@@ -39,9 +39,10 @@ def deployed_lab() -> Iterator[Lab]:
 
 
 def kind() -> Options:
-    """Those of the checkout's lab, if it is up: tests take any kind of lab, of their own site."""
+    """Those of the checkout's lab, if it is up: tests take any kind of lab, of the lab's sites."""
     state = State.for_checkout()
-    return replace(Options.of(state), site=Options.default(state).site)
+    default, up = Options.default(state), Options.of(state)
+    return up if up.site.is_relative_to(default.site.parent) else replace(up, site=default.site)
 
 
 @pytest.fixture

@@ -12,17 +12,20 @@ from inventory.source import read_source
 from lab.api import Lab
 from lab.errors import LabError
 from lab.options import Options
+from lab.state import State
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SUITES = ROOT / "tests" / "lab"
-# What is asked of the lab: the fields of lab.options.Options.
+# What is asked of the lab: the fields of lab.options.Options. A site is a path in the checkout.
 KINDS: Mapping[str, Mapping[str, str]] = {
     "bookworm": {},
+    "docker": {"manager": "docker"},
     "trixie": {"distribution": "trixie"},
+    "unraid": {"site": "lab/site/unraid/config.yaml"},
     "mixed": {"distribution": "vps1=trixie", "package": "vps1=caddy"},
 }
 # They bring up labs of their own, of the kinds that they choose: once is enough.
-OF_THEIR_OWN = ("test_kinds", "test_lab_itself")
+OF_THEIR_OWN = ("test_any_site", "test_docker", "test_kinds", "test_lab_itself", "test_unraid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +71,19 @@ class Kinds:
         return asdict(replace(tried, **_test(kind, suite)))
 
     def _become(self, kind: str) -> None:
-        wanted = replace(Options.default(self.lab.state), **KINDS[kind])
+        wanted = options(self.lab.state, kind)
         if Options.of(self.lab.state) != wanted:
             self.lab.down()
         self.lab.up(options=wanted)
         self.lab.heal()
+
+
+def options(state: State, kind: str) -> Options:
+    """What makes a lab one of `kind`."""
+    asked: dict[str, Any] = dict(KINDS[kind])
+    if "site" in asked:
+        asked["site"] = state.checkout / asked["site"]
+    return replace(Options.default(state), **asked)
 
 
 def _test(kind: str, suite: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from lab.state import State
 from tests.soak import __main__ as soak
-from tests.soak.suites import KINDS, pairs, read_report, suites_table
+from tests.soak.suites import KINDS, options, pairs, read_report, suites_table
 from tests.soak.sync.history import Op, history, shrink
 
 
@@ -99,6 +100,12 @@ def test_every_suite_is_tried_on_every_kind_and_no_kind_is_begun_twice():
     assert kinds == list(KINDS)
     for kind in KINDS:
         assert (kind, "test_sync") in found and (kind, "test_transaction") in found
+
+
+def test_every_kind_is_one_that_the_lab_can_be():
+    made = {kind: options(State.for_checkout(), kind) for kind in KINDS}
+    assert all(each.site.is_file() for each in made.values())
+    assert len(set(made.values())) == len(KINDS)
 
 
 def test_a_table_takes_its_place_in_a_page_and_leaves_the_rest(tmp_path: Path):
