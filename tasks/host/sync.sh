@@ -135,14 +135,15 @@ reason() { # FILE: what says most: our own word, unison's of a file, or the line
     say "${why:-$(tail -n 1 "$1")}" | tr -d '\000-\010\013-\037\177'
 }
 prepare() { # before lsyncd starts: the directories, and watches for all that is in them
-    folders=0
+    systemctl -q stop 'twinedge-sync-*' 2>/dev/null # one of 0.1.0 could write beside its folders
+    trees='' words=''
     for name in $names; do
         choose "$name"
-        stop_box # one of 0.1.0 could write beside its folders
         [ -d "$directory" ] || install -d -m 755 -o "$owner" "$directory" || die "cannot make $directory"
-        inside=$(boxed "" folders) || inside=0
-        folders=$((folders + inside))
+        if real_tree "$directory"; then trees="$trees $tree" words="$words -r $tree"; fi
     done
+    # shellcheck disable=SC2086  # paths; one box for all, since a start of lsyncd has to be quick
+    folders=$(box $words -r "$0" -- -E TREE=/ -E DIRECTORY=/ "$0" inside folders $trees) || folders=0
     limit=/proc/sys/fs/inotify/max_user_watches
     wanted=$((folders * 2 + SPARE_WATCHES))
     [ "$(cat $limit)" -ge $wanted ] || ( say $wanted > $limit ) 2>/dev/null ||

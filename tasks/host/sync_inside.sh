@@ -140,7 +140,7 @@ in_records() { # each *.conf: "@ FILE", then its lines behind a blank; "! FILE: 
         esac
     done
 }
-in_folders() { find "$TREE" -type d | wc -l; }
+in_folders() { find "$@" -type d | wc -l; } # TREE…
 in_absent() { # which of the paths it reads are not here
     [ -e "$TREE/$MARK" ] || return 0
     while IFS= read -r path; do
