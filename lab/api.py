@@ -100,7 +100,7 @@ class Lab:
         host: str,
         argv: Sequence[str],
         *,
-        timeout: float = 60,
+        timeout: float | None = None,
         input: str | None = None,  # noqa: A002 - as in subprocess.run
         check: bool = False,
         env: Mapping[str, str] | None = None,

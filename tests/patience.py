@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], object], every: float = 0.05) -> None:
+def until(true: Callable[[], object], every: float = 0.1) -> None:
     """Ask every so many seconds."""
     while not true():
         time.sleep(every)

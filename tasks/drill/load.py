@@ -114,7 +114,7 @@ class Load:
         request, sent = self.question.request(vantage, number), self.now
         reply: Reply | None = None
         try:
-            async with asyncio.timeout(PATIENCE - (sent - due)):
+            async with asyncio.timeout(PATIENCE):  # from now on: that we are late is no loss
                 reply = await self._exchange(vantage, request)
             error = self.question.fault_of(request, reply)
         except (OSError, BadAnswer, LookupError) as failure:

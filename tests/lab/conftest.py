@@ -31,7 +31,7 @@ def deployed_lab() -> Iterator[Lab]:
     lab = Lab.for_checkout()
     was_up = is_up(lab)
     lab.up(options=kind())
-    deploy = lab.run(lab.topology.control, DEPLOY, timeout=180)
+    deploy = lab.run(lab.topology.control, DEPLOY)
     assert deploy.returncode == 0, deploy.stderr
     yield lab
     if not was_up:
@@ -99,6 +99,6 @@ def shell(lab: Lab, host: str, script: str) -> str:
 
 
 def runbook(
-    lab: Lab, name: str, *arguments: str, host: str = "vps2", timeout: float = 180
+    lab: Lab, name: str, *arguments: str, host: str = "vps2"
 ) -> "subprocess.CompletedProcess[str]":
-    return lab.run(host, ["python", f"runbooks/{name}.py", *arguments], timeout=timeout)
+    return lab.run(host, ["python", f"runbooks/{name}.py", *arguments])

@@ -30,7 +30,7 @@ def test_a_site_of_one_edge_or_four_is_deployed_and_serves(other: Lab, tmp_path:
     config = site_of_edges(tmp_path / "attic", count)
     other.up(options=Options.asked(other.state, site=config))
     control, edges = other.topology.control, other.topology.edges
-    deployed = other.run(control, DEPLOY, timeout=300)
+    deployed = other.run(control, DEPLOY)
     assert deployed.returncode == 0, deployed.stderr
     names = [service.hostname for service in load_catalogue(config).web_services]
     for edge in edges:
@@ -41,7 +41,7 @@ def test_a_site_of_one_edge_or_four_is_deployed_and_serves(other: Lab, tmp_path:
     headers = [word for header in known for word in ("-H", header)]
     outside = ("--resolve", "plex.attic.test:443:203.0.113.100")
     assert get(other, "client", "https://plex.attic.test/", *headers, *outside).status == 200
-    again = other.run(control, DEPLOY, timeout=300)
+    again = other.run(control, DEPLOY)
     assert "nothing to do" in again.stdout, again.stderr
     with pytest.raises(UsageError, match="the lab is up with site"):
         other.up(options=Options.default(other.state))

@@ -25,7 +25,7 @@ def lab() -> Iterator[Lab]:
     shared = State.for_checkout()
     own = Lab(state=State(id=f"{shared.id[:13]}-docker", checkout=shared.checkout))
     own.up(options=Options(site=Options.default(own.state).site, manager="docker"))
-    deploy = own.run("vps2", DEPLOY, timeout=300)
+    deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr
     yield own
     own.down()
@@ -104,7 +104,7 @@ def test_a_container_that_takes_long_to_stop_is_missed_only_once_it_has_stopped(
     steady.fault("ignore-term", "organizr@vps2")
     command = ["python", "runbooks/failover.py", "--service", "organizr", "--apply", "--json"]
     flags = ["--hold", "5", "--window", "35", "--report", "reports/test.html"]
-    done = steady.run("client", [*command, *flags], timeout=300)
+    done = steady.run("client", [*command, *flags])
     assert done.returncode in (0, 1), done.stdout + done.stderr
     (told,) = json.loads(done.stdout)
     assert told["spoiled"] == ""
@@ -142,7 +142,7 @@ def test_a_pause_that_ends_by_itself_is_told_and_not_judged(steady):
     running = Running(steady, "client", "--fault", "hang", "--window", "25", "--hold", "10")
     running.reach("fallback answers")
     shell(steady, "vps2", "docker kill -s WINCH organizr")
-    out, err = running.process.communicate(timeout=300)
+    out, err = running.process.communicate()
     assert running.process.returncode == 1, out + err
     assert "NOT JUDGED: the fault ended by itself" in out
     assert "lost GETs  " not in out

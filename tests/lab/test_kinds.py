@@ -17,7 +17,7 @@ def lab() -> Iterator[Lab]:
     """A lab of this module's own, up and deployed; the control node is the one on Debian 13."""
     own = Lab(state=State(id="kinds", checkout=CHECKOUT))
     own.up(options=Options.asked(own.state, **KINDS))
-    deploy = own.run("vps2", DEPLOY, timeout=180)
+    deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr
     yield own
     own.down()

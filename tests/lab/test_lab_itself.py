@@ -14,6 +14,7 @@ from lab.api import Lab
 from lab.kernel.cgroup import Group
 from lab.state import CHECKOUT, State
 from tests.lab.conftest import beside
+from tests.patience import until
 
 ORGANIZR = "http://100.102.55.88/api/v2/ping"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
@@ -95,9 +96,7 @@ def test_a_service_fault_is_seen_and_its_end_too(lab, kind, seen):
     lab.fault(kind, "organizr@vps2")
     assert status_of(lab) == seen
     lab.end_fault(kind, "organizr@vps2")
-    deadline = time.monotonic() + 5
-    while status_of(lab) != "200":
-        assert time.monotonic() < deadline
+    until(lambda: status_of(lab) == "200")
 
 
 def test_a_power_cut_is_silence_and_the_disk_survives_it(lab):

@@ -41,7 +41,7 @@ def keys(lab: Lab) -> dict[str, str]:
 def status(lab: Lab, *options: str, before: str = "") -> "CompletedProcess[str]":
     """status.py with the operator's home."""
     command = f'export HOME={HOME}; {before} exec python runbooks/status.py "$@"'
-    return lab.run("vps2", ["sh", "-c", command, "sh", *options], timeout=60)
+    return lab.run("vps2", ["sh", "-c", command, "sh", *options])
 
 
 def known_hosts(lab: Lab, *lines: str) -> None:

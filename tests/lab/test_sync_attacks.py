@@ -80,7 +80,7 @@ def test_a_unison_that_was_taken_over_reaches_nothing_but_the_tree_on_either_end
         script = TAKEN_OVER.replace("exec 2>", f"exec > {told} 2>", 1)
         put = f"cat > /usr/local/bin/unison <<'END'\n{script}END\nchmod 755 /usr/local/bin/unison"
         shell(marked, host, f"rm -f {TREE}/test-*; {put}")
-        marked.run("vps1", ["/usr/local/lib/twinedge/sync", "run", "resolver"], timeout=60)
+        marked.run("vps1", ["/usr/local/lib/twinedge/sync", "run", "resolver"])
         until(marked, host, f"test -e {TREE}/test-done")
         shell(marked, host, "rm /usr/local/bin/unison")
         assert shell(marked, host, f"cat {told}") == "", f"{host}: this got through"

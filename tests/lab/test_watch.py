@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import yaml
 
 from lab.api import Lab
 from tests.lab.conftest import get, runbook, shell, through_caddy
+from tests.patience import until
 
 PAGE = "status.edge.test"
 PORT, HEARD, FOLDER = 8099, "/root/heard", "/root/watched"
-PATIENCE = 60.0  # seconds until the lab is over what it was told
 
 
 class Watched:
@@ -26,7 +25,7 @@ class Watched:
 
     def look(self, *arguments: str) -> int:
         config = ("--config", f"{FOLDER}/config.yaml")
-        done = runbook(self.lab, "verify", "--quiet", *config, *arguments, timeout=90)
+        done = runbook(self.lab, "verify", "--quiet", *config, *arguments)
         assert "alert" not in done.stderr and "page" not in done.stderr, done.stderr
         return done.returncode
 
@@ -51,21 +50,14 @@ class Watched:
         files = f"{FOLDER}/journal.db* /srv/twinedge/status/index.html"
         return int(shell(self.lab, "vps2", f"cat {files} | grep -ac '{words}' || true"))
 
-    def is_well_again(self) -> bool:
+    def await_health(self) -> None:
         """Looks until all is well. A busy machine may miss a login in one look."""
-        deadline = time.monotonic() + PATIENCE
-        while self.look():
-            if time.monotonic() > deadline:
-                return False
-        return True
+        until(lambda: self.look() == 0)
 
 
 def settle(lab: Lab) -> None:
     """Until nothing is left to be said, by looks that tell nobody."""
-    deadline = time.monotonic() + PATIENCE
-    while runbook(lab, "verify", "--quiet", "--strict", timeout=90).returncode:
-        assert time.monotonic() < deadline
-        time.sleep(1)
+    until(lambda: runbook(lab, "verify", "--quiet", "--strict").returncode == 0, every=1)
 
 
 @pytest.fixture
@@ -78,7 +70,7 @@ def watched(lab: Lab) -> Iterator[Watched]:
     settle(lab)
     yield Watched(lab)
     ear.terminate()
-    ear.communicate(timeout=30)
+    ear.communicate()
 
 
 def install(lab: Lab, url: str) -> None:
@@ -101,7 +93,7 @@ def install(lab: Lab, url: str) -> None:
 
 def test_a_power_cut_is_one_message_one_page_and_one_message_when_it_is_over(watched: Watched):
     lab = watched.lab
-    assert watched.is_well_again()
+    watched.await_health()
     lab.power_cut("unraid")
     assert [watched.look() for _ in range(3)] == [3, 3, 3]
     assert watched.titles == ["new: host unraid is unreachable"]
@@ -110,7 +102,7 @@ def test_a_power_cut_is_one_message_one_page_and_one_message_when_it_is_over(wat
     assert "edge.test: new: host unraid is unreachable" in watched.page
     lab.power_on("unraid")
     settle(lab)
-    assert watched.is_well_again()
+    watched.await_health()
     assert watched.titles == ["new: host unraid is unreachable", "recovered: host unraid"]
     assert watched.kept("host unraid") > 0 and watched.kept("TOKEN") == 0
     assert watched.page[0] == "✓ All is well"
@@ -118,7 +110,7 @@ def test_a_power_cut_is_one_message_one_page_and_one_message_when_it_is_over(wat
 
 def test_the_page_has_its_name_on_the_tailnet_and_nowhere_else(watched: Watched):
     lab = watched.lab
-    assert watched.is_well_again()
+    watched.await_health()
     named = get(lab, "client", f"https://{PAGE}/")
     assert named.status == 200 and named.headers["content-type"].startswith("text/html")
     assert named.headers["cache-control"] == "no-cache"

@@ -64,6 +64,6 @@ def _run(page: Path, size: tuple[int, int], scheme: int, what: str) -> str:
         done = subprocess.run(
             [str(CHROMIUM), *QUIET, f"--window-size={width},{height}", f"--user-data-dir={profile}",
              f"--blink-settings=preferredColorScheme={scheme}", what, page.as_uri()],
-            check=True, capture_output=True, timeout=120,
+            check=True, capture_output=True,
         )  # fmt: skip
     return done.stdout.decode()

@@ -68,7 +68,7 @@ def test_an_origin_that_ignores_sigterm_answers_until_the_fault_ends(sabnzbd):
     assert status(sabnzbd) == 200
     sabnzbd.control.unlink()
     sabnzbd.process.send_signal(signal.SIGTERM)
-    assert sabnzbd.process.wait(timeout=30) == 0
+    assert sabnzbd.process.wait() == 0
 
 
 def test_https_has_a_certificate_that_nobody_vouches_for(tmp_path):
