@@ -148,9 +148,10 @@ def _tune(transport: paramiko.Transport) -> None:
     And send at once: Nagle's algorithm held each script back for 40 ms (measured).
     """
     transport.set_keepalive(KEEPALIVE)
-    if isinstance(transport.sock, socket.socket):  # not so behind a jump host
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = transport.sock
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:  # not behind a jump host
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEATH * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _forget(task: Task) -> None:

@@ -4,6 +4,7 @@ OpenSSH itself is asked (`ssh -G`): it knows Include, Match and `none`.
 """
 
 import shlex
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,18 @@ def way_to(stop: Stop) -> Way:
     return Way(
         address=address, alias=said.get("hostkeyalias"), command=_command(stop, address, said)
     )
+
+
+def start(command: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """`command`, which leads to a host, and the near end of it.
+
+    Not paramiko's ProxyCommand: that one reads for ever from a command that has ended.
+    """
+    near, far = socket.socketpair()
+    with far:
+        words = ["sh", "-c", command]
+        end = far.fileno()
+        return near, subprocess.Popen(words, stdin=end, stdout=end, stderr=subprocess.DEVNULL)
 
 
 def _ask(stop: Stop, config: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Logging in: over the way to a host, each machine on it known by its host key."""
 
-import shlex
+import atexit
+import socket
+import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,14 +22,18 @@ RSA = ("rsa-sha2-512", "rsa-sha2-256")  # how a key of kind ssh-rsa signs
 
 
 class Client(paramiko.SSHClient):
-    """A connection, and the one to the machine that it goes through, which it closes, too."""
+    """A connection, and the machine or command that it goes through, which it closes, too."""
 
     through: "Client | None" = None
+    proxy: "subprocess.Popen[bytes] | None" = None
 
     def close(self) -> None:
         super().close()
         if self.through is not None:
             self.through.close()
+        if self.proxy is not None:
+            self.proxy.kill()
+            self.proxy.wait()
 
 
 def log_in(way: Sequence[Stop], password: str | None = None) -> Client:
@@ -49,13 +55,17 @@ def log_in(way: Sequence[Stop], password: str | None = None) -> Client:
 
 def _connect(client: Client, stop: Stop, password: str | None) -> None:
     way = config.Way(address=stop.address)
-    sock: paramiko.Channel | paramiko.ProxyCommand | None = None
+    sock: paramiko.Channel | socket.socket | None = None
+    patience = stop.login.conn_timeout
     if client.through is not None:
         sock = _channel_through(client.through, stop)
     else:
         way = config.way_to(stop)
         if way.command:
-            sock = paramiko.ProxyCommand(f"sh -c {shlex.quote(way.command)}")
+            sock, client.proxy = config.start(way.command)
+            patience += stop.login.auth_timeout  # the command logs in first
+    if sock is not None:  # closed late, it waits for a thread that the interpreter has stopped
+        atexit.register(client.close)
     recorded = Recorded(replace(stop, address=way.address), way.alias)
     client.set_missing_host_key_policy(recorded)
     client.connect(
@@ -63,8 +73,8 @@ def _connect(client: Client, stop: Stop, password: str | None) -> None:
         port=stop.port,
         username=stop.user,
         sock=sock,
-        timeout=stop.login.conn_timeout,
-        banner_timeout=stop.login.banner_timeout,
+        timeout=patience,
+        banner_timeout=max(patience, stop.login.banner_timeout),
         auth_timeout=stop.login.auth_timeout,
         transport_factory=recorded.transport,
         auth_strategy=cast(AuthStrategy, Keys(stop, password)),  # it calls `authenticate` alone

@@ -36,7 +36,10 @@ def words(stop: Stop, error: BaseException) -> str:
         if isinstance(cause, LoginRefused):
             return str(cause)
     port = "" if stop.port == 22 else f" port {stop.port}"
-    return f"cannot be reached over SSH at {stop.address}{port}: {_reason(causes[-1])}"
+    why = _reason(causes[-1])
+    if why == "No existing session":  # paramiko's word for a handshake that took too long
+        why = f"no SSH session came about within conn_timeout, {stop.login.conn_timeout:g} s"
+    return f"cannot be reached over SSH at {stop.address}{port}: {why}"
 
 
 def _reason(error: BaseException) -> str:

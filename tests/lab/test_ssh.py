@@ -145,10 +145,17 @@ def test_a_wrong_host_and_a_locked_key_are_told_and_the_others_stand(
     )
     done = status(lab, "--config", config, before=agent)
     assert done.returncode == 0 and stands(done, "vps1", "vps2", "unraid"), done.stdout
-    met = shell(
-        lab, "unraid", "journalctl -u ssh --since -1min | grep 'Accepted publickey' | tail -1"
-    )
-    assert f"from {VPS1}" in met
+    met = "journalctl -u ssh --since -5min | grep 'Accepted publickey' | tail -1"
+    assert f"from {VPS1}" in shell(lab, "unraid", met)
+
+    # And by the operator's settings, where the site says that they count.
+    shell(lab, "vps2", f"printf 'Host {UNRAID}\\n  ProxyJump root@{VPS1}\\n' > {HOME}/.ssh/config; "
+          f"cp {HOME}/.ssh/known_hosts /etc/ssh/ssh_known_hosts")  # fmt: skip
+    config = site(lab, {"unraid": {"data": {"ssh": {"config": "~/.ssh/config"}}}})
+    done = status(lab, "--config", config)
+    shell(lab, "vps2", "rm /etc/ssh/ssh_known_hosts")
+    assert done.returncode == 0 and stands(done, "vps1", "vps2", "unraid"), done.stdout
+    assert f"from {VPS1}" in shell(lab, "unraid", met)
 
 
 def test_too_many_keys_and_a_shell_that_ends_are_told_and_the_others_stand(

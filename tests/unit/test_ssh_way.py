@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inventory.ssh import Login, Stop
 from tasks.ssh import config
+from tasks.ssh.login import log_in
 from tasks.ssh.refused import LoginRefused
 from tests.runbook import Runbook
 from tests.site import Site
@@ -130,3 +132,14 @@ def test_settings_that_openssh_refuses_are_told_with_their_line(tmp_path: Path):
         config.way_to(
             Stop(address="a", port=22, user="root", login=Login(), config="/nowhere/config")
         )
+
+
+@needs_openssh
+@pytest.mark.parametrize("command", ["false", "true", "echo no ssh server here", "cat", "/nowhere"])
+def test_a_proxy_that_ends_or_leads_nowhere_is_told(tmp_path: Path, command: str):
+    stop = settings(tmp_path, f"Host 100.*\n  ProxyCommand {command}\n".encode())
+    brief = replace(stop.login, conn_timeout=0.5, auth_timeout=0.5, banner_timeout=0.5)
+    with pytest.raises(
+        LoginRefused, match=r"cannot be reached over SSH at 100\.67\.88\.109 port 2022"
+    ):
+        log_in((replace(stop, login=brief),))
