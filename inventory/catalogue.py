@@ -58,6 +58,7 @@ class Paths(Strict):
     """Where a host keeps what twinedge writes."""
 
     caddy: Path = "/etc/caddy/Caddyfile"
+    caddy_program: Path = "/usr/local/lib/twinedge/caddy"
     cloudflared: Path = "/etc/cloudflared/config.yml"
     lsyncd: Path = "/etc/lsyncd/lsyncd.conf.lua"
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"

@@ -9,12 +9,15 @@ from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.service import is_healthy, sightings
 from tasks.checks.survey import Survey
+from tasks.configs.caddy import ADMIN_SOCKET
 from tasks.observe import Question, Reply
 
-ADMIN = "http://localhost:2019"
-ADMIN_PORT = 2019
+ADMIN_PORT = 2019  # Caddy's own, where an earlier version of ours had it
 CONFIG, AUTHORITY, METRICS, LISTENERS = "caddy config", "caddy ca", "caddy metrics", "listeners"
+TRUSTED = "what Caddy believes"
 GAUGE = 'caddy_reverse_proxy_upstreams_healthy{upstream="'
+# What observe.sh tells of the doors that Caddy trusts, where nobody else can come in.
+CLOSED = {"admin-api": "socket 700 600", "tunnel-listener": "guarded"}
 LOOPBACK = ("127.", "[::1]", "::1")
 
 Order = tuple[str, ...]
@@ -23,11 +26,13 @@ Order = tuple[str, ...]
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     if not host.is_edge:
         return
-    yield Question(name=CONFIG, words=("fetch", f"{ADMIN}/config/"))
-    yield Question(name=METRICS, words=("fetch", f"{ADMIN}/metrics"))
+    yield Question(name=CONFIG, words=("admin", ADMIN_SOCKET, "/config/"))
+    yield Question(name=METRICS, words=("admin", ADMIN_SOCKET, "/metrics"))
     yield Question(name=LISTENERS, words=("listeners",))
+    port = str(catalogue.site.tunnel.caddy_port)
+    yield Question(name=TRUSTED, words=("trusted", ADMIN_SOCKET, port))
     if catalogue.site.tls.mode == "internal":
-        yield Question(name=AUTHORITY, words=("fetch", f"{ADMIN}/pki/ca/local"))
+        yield Question(name=AUTHORITY, words=("admin", ADMIN_SOCKET, "/pki/ca/local"))
 
 
 def root_of(reply: Reply) -> str | None:
@@ -46,6 +51,7 @@ def judge(survey: Survey) -> Iterator[Finding]:
             yield from _orders(survey, edge, orders_of(running))
         yield from _views(survey, edge)
         yield from _doors(survey, edge)
+        yield from _trusted(survey, edge.name)
 
 
 def _config(reply: Reply) -> Mapping[str, Any] | None:
@@ -188,6 +194,27 @@ def _doors(survey: Survey, edge: Host) -> Iterator[Finding]:
         todo=f"on {edge.name}: ss -ltnp; who listens there? default_bind in the Caddyfile",
         needs=(parts.host(edge.name),),
     )
+
+
+def _trusted(survey: Survey, edge: str) -> Iterator[Finding]:
+    """What every local user could reach: to change Caddy, or to pose as Cloudflare."""
+    reply = survey.reply(edge, TRUSTED)
+    told = dict(line.partition(" ")[::2] for line in reply.text.splitlines())
+    for name, wanted in CLOSED.items():
+        seen = told.get(name)
+        status = Status.OK if seen == wanted else Status.WARN
+        yield Finding(
+            check="caddy",
+            subject=f"{name} on {edge}",
+            vantage=edge,
+            status=status if seen else Status.SKIPPED,
+            seen=f"{seen}" if seen else reply.text[:60] or "not told",
+            expected=f"{wanted}, for root and its own user alone",
+            host=edge,
+            hop=f"caddy {edge}",
+            todo="python runbooks/deploy.py --apply; is nft there?",
+            needs=(parts.host(edge), parts.caddy(edge)),
+        )
 
 
 def _door_status(reply: Reply, open_doors: list[str]) -> Status:

@@ -11,8 +11,11 @@ from tasks.plan import FileChange, HostPlan
 # The hop that a config file belongs to; any other is the host's own.
 HOPS = {
     "caddy": "caddy",
+    "caddy-program": "caddy",
+    "caddy-unit": "caddy",
     "cloudflared": "tunnel",
     "cloudflared-credentials": "tunnel",
+    "cloudflared-unit": "tunnel",
     "resolver": "dns",
     "lsyncd": "sync",
     "lsyncd-unit": "sync",

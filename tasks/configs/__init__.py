@@ -35,9 +35,12 @@ def _everywhere(_: Host, __: Catalogue) -> bool:
 
 ROWS: tuple[tuple[Builder, Condition], ...] = (
     (resolver.records, _on_resolvers),
+    (caddy.program, _on_edges),
+    (caddy.unit, _on_edges),
     (caddy.caddyfile, _on_edges),
     (cloudflared.credentials, _on_edges),
     (cloudflared.config, _on_edges),
+    (cloudflared.unit, _on_edges),
     (sync.program, _where_synced),
     (sync.table, _where_synced),
     (lsyncd.config, _where_synced),

@@ -4,8 +4,11 @@ from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 from tasks.host import host_side
 from tasks.quote import Quoted, token
+from tasks.quote import shell as word
 
 TLS_PORT = 443
+RUNTIME = "twinedge-caddy"  # a folder of /run, of Caddy's user alone
+ADMIN_SOCKET = f"/run/{RUNTIME}/admin.sock"
 PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
 
 # Caddy keeps its CA and locks under HOME: a validation may leave nothing there.
@@ -19,6 +22,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     port = catalogue.site.tunnel.caddy_port
     text = render(
         "caddy/Caddyfile.j2",
+        admin=ADMIN_SOCKET,
         address=host.address,
         guests=catalogue.site.guests,
         tunnel_port=port,
@@ -47,8 +51,46 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         text=text,
         tool=Tool(name="caddy", version="caddy version"),
         validate=VALIDATE,
-        activation=_activation(port),
+        activation=_activation(host, catalogue),
     )
+
+
+def program(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    """What Caddy's unit runs beside it, also when an operator says `systemctl reload caddy`."""
+    text = render(
+        "caddy/caddy.sh.j2",
+        settings=Quoted(_settings(host, catalogue)),
+        script=Quoted(host_side("caddy.sh")),
+    )
+    return ConfigFile(
+        name="caddy-program",
+        path=host.paths.caddy_program,
+        text=text,
+        mode=0o755,
+        tool=Tool(name="caddy", version="caddy version"),
+        validate='sh -n "$1"',
+        activation=_activation(host, catalogue),
+    )
+
+
+def unit(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    return ConfigFile(
+        name="caddy-unit",
+        path=f"{host.paths.units}/caddy.service.d/twinedge.conf",
+        text=render("systemd/caddy.conf.j2", runtime=RUNTIME, program=host.paths.caddy_program),
+        activation=_activation(host, catalogue),
+    )
+
+
+def _settings(host: Host, catalogue: Catalogue) -> str:
+    """The assignments that caddy.sh expects in front of it."""
+    values = {
+        "config": host.paths.caddy,
+        "address": str(host.address),
+        "port": str(catalogue.site.tunnel.caddy_port),
+        "socket": ADMIN_SOCKET,
+    }
+    return "".join(f"{name}={word(value)}\n" for name, value in values.items())
 
 
 def _page(host: Host, catalogue: Catalogue) -> tuple[str, str] | None:
@@ -59,11 +101,15 @@ def _page(host: Host, catalogue: Catalogue) -> tuple[str, str] | None:
     return f"{site.page_name}", site.page.directory
 
 
-def _activation(port: int) -> Activation:
+def _activation(host: Host, catalogue: Catalogue) -> Activation:
+    """With everything that it needs in itself: a revert takes the program away first."""
+    port = catalogue.site.tunnel.caddy_port
+    settings = f"{_settings(host, catalogue)}ports='{TLS_PORT} {port}'\n"
+    settings += f"program={word(host.paths.caddy_program)}\n"
     return Activation(
         name="caddy",
         order=SERVICES,
-        command=f"ports='{TLS_PORT} {port}'\n{host_side('reload_caddy.sh')}",
+        command=f"{settings}{host_side('caddy.sh')}{host_side('reload_caddy.sh')}",
         check=f"systemctl -q is-active caddy && answers http://127.0.0.1:{port}/",
         patience=PATIENCE,
     )

@@ -51,6 +51,16 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     )
 
 
+def unit(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    """Beside the unit that `cloudflared service install` writes."""
+    return ConfigFile(
+        name="cloudflared-unit",
+        path=f"{host.paths.units}/cloudflared.service.d/twinedge.conf",
+        text=render("systemd/cloudflared.conf.j2", program=host.paths.caddy_program),
+        activation=_activation(catalogue),
+    )
+
+
 def _activation(catalogue: Catalogue) -> Activation:
     """A restart: cloudflared cannot reload, and SIGHUP kills it.
 
@@ -63,6 +73,7 @@ def _activation(catalogue: Catalogue) -> Activation:
         name="cloudflared",
         order=SERVICES,
         command="""\
+[ "$(systemctl show --value -p NeedDaemonReload cloudflared)" = no ] || systemctl daemon-reload
 systemctl reset-failed cloudflared 2>/dev/null
 systemctl --no-block restart cloudflared
 """,

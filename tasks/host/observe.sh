@@ -67,7 +67,30 @@ get() { # URL HOST WANTED
     fi
     return $status
 }
-fetch() { has curl && curl -s -f -m "$limit" "$1"; } # URL
+# Caddy's admin API: at its socket, or where an earlier version of ours had it.
+admin() { # SOCKET PATH
+    has curl || return
+    if grep -q " $1\$" /proc/net/unix; then
+        curl -s -f -m "$limit" --unix-socket "$1" "http://127.0.0.1$2"
+    else
+        curl -s -f -m "$limit" "http://localhost:2019$2"
+    fi
+}
+# Who may reach what Caddy believes: "admin-api socket FOLDER-MODE SOCKET-MODE", or that any
+# local user may.
+trusted() { # SOCKET PORT
+    if grep -q " $1\$" /proc/net/unix; then
+        echo "admin-api socket $(stat -c %a "${1%/*}") $(stat -c %a "$1")"
+    else
+        echo "admin-api open to every local user"
+    fi
+    has nft || return
+    if nft list table inet twinedge_tunnel 2>/dev/null | grep -q "dport $2 .*skuid"; then
+        echo "tunnel-listener guarded"
+    else
+        echo "tunnel-listener open to every local user"
+    fi
+}
 
 # Over the mesh: tailscale's own ping where there is one, which tells the route. The
 # first answers may be relayed while a direct way is still being found.

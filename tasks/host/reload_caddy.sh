@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # $ports is assigned in front
+# shellcheck shell=sh disable=SC2154  # $ports and $program are assigned in front, and caddy.sh
 #
 # Reload Caddy without losing a request. A reload drops every connection that has been
 # accepted and has not sent its request yet (measured: 5 of each 100 a second), so new
@@ -19,7 +19,15 @@ expecting() {
         END { exit !young }'
 }
 
-if systemctl -q is-active caddy && command -v nft >/dev/null 2>&1; then
+[ "$(systemctl show --value -p NeedDaemonReload caddy)" = no ] || systemctl daemon-reload || exit 1
+if [ -e "$program" ]; then guard; else unguard; fi
+if ! systemctl -q is-active caddy; then
+    systemctl reset-failed caddy 2>/dev/null
+    systemctl restart caddy
+    exit
+fi
+home || exit 1
+if command -v nft >/dev/null 2>&1; then
     nft -f - <<END
 table inet twinedge_hold {
     set ports { type inet_service; flags timeout; }
@@ -33,9 +41,9 @@ add element inet twinedge_hold ports { $(for port in $ports; do printf '%s timeo
 END
     waited=0
     while [ $waited -lt $drain ] && expecting; do sleep 0.05; waited=$((waited + 50)); done
-    systemctl reload caddy
+    reload
     status=$?
     nft delete table inet twinedge_hold 2>/dev/null
     exit $status
 fi
-systemctl reload-or-restart caddy
+reload

@@ -103,6 +103,41 @@ def test_no_client_says_who_it_is_or_whence_it_comes(lab: Lab, name: str, marked
     assert (tunnel["x-forwarded-proto"], tunnel["x-forwarded-host"]) == ("https", hostname)
 
 
+SOCKET = "/run/twinedge-caddy/admin.sock"
+NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+LOCAL_DOORS = (
+    f"--unix-socket {SOCKET} http://127.0.0.1/config/",
+    "http://localhost:2019/config/",
+    "http://127.0.0.1:8081/ -H 'Host: radarr.edge.test' -H 'Cf-Connecting-Ip: 198.51.100.9'",
+)
+
+
+@pytest.mark.parametrize("after", ["true", "systemctl restart caddy cloudflared"])
+def test_a_local_user_can_neither_change_caddy_nor_pose_as_cloudflare(lab: Lab, after: str):
+    """Neither while Caddy runs as a deploy reloaded it, nor as its unit starts it."""
+    shell(lab, "vps1", after)
+    for door in LOCAL_DOORS:
+        ask = f"curl -s -m 5 -o /dev/null -w '%{{http_code}}' {door}"
+        tried = lab.run("vps1", ["sh", "-c", f"{NOBODY} {ask}"])
+        assert (tried.returncode != 0, tried.stdout) == (True, "000"), door
+        if "2019" not in door:
+            assert shell(lab, "vps1", f"for _ in $(seq 50); do {ask} && break; done") == "200"
+    assert shell(lab, "vps1", f"stat -c %a,%U {SOCKET}").strip() == "600,caddy"
+
+
+def test_an_operators_own_reload_finds_the_running_caddy_whatever_the_file_says(lab: Lab):
+    """As a rollback to 0.1.0 does, whose Caddy listens at localhost:2019."""
+    config = "/etc/caddy/Caddyfile"
+    ask = "curl -s -o /dev/null -w '%{http_code}'"
+    old = f"sed -i 's|admin unix.*|admin localhost:2019|' {config}"
+    try:
+        shell(lab, "vps1", f"cp -p {config} /run/kept && {old} && systemctl reload caddy")
+        assert shell(lab, "vps1", f"{ask} localhost:2019/config/") == "200"
+    finally:
+        shell(lab, "vps1", f"mv /run/kept {config} && systemctl reload caddy")
+    assert shell(lab, "vps1", f"{ask} --unix-socket {SOCKET} http://127.0.0.1/config/") == "200"
+
+
 def test_verify_says_when_tailscales_own_filter_is_off(lab: Lab):
     shell(lab, "vps1", "tailscale set --netfilter-mode=off")
     try:

@@ -66,11 +66,6 @@ def test_the_public_interface_offers_nothing_of_caddy(lab: Lab, port: int):
         assert answer.status == 0
 
 
-def test_the_admin_api_is_not_on_the_tailnet(lab: Lab):
-    assert get(lab, "client", "http://100.67.88.109:2019/config/").status == 0
-    assert get(lab, "vps1", "http://localhost:2019/config/").status == 200
-
-
 @pytest.mark.parametrize("protocol", ["+notcp", "+tcp"])
 def test_every_resolver_answers_the_catalogue_and_forwards_the_rest(lab: Lab, protocol: str):
     for resolver in ("100.67.88.109", "100.102.55.88"):

@@ -96,6 +96,9 @@ class Edge:
         self.replies |= {
             (name, caddy_config.CONFIG): ok(json.dumps(self.caddy_config(name))),
             (name, caddy_config.METRICS): ok(""),
+            (name, caddy_config.TRUSTED): ok(
+                "".join(f"{k} {v}\n" for k, v in caddy_config.CLOSED.items())
+            ),
             (name, caddy_config.LISTENERS): ok(f"LISTEN 0 9 {one.address}:443 0.0.0.0:*"),
             (name, tunnel.READY): ok('200 0.01 no\n{"status":200,"readyConnections":4}'),
             (name, dns.SPLIT): ok(

@@ -121,6 +121,31 @@ def test_an_admin_api_that_answers_from_the_tailnet_is_found(edge: Edge):
     assert the_fault(edge).seen == "100.67.88.109:2019"
 
 
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("admin-api open to every local user", "open to every local user"),
+        ("admin-api socket 755 666", "socket 755 666"),
+        ("tunnel-listener open to every local user", "open to every local user"),
+    ],
+)
+def test_what_every_local_user_may_reach_is_told(edge: Edge, line: str, seen: str):
+    closed = edge.replies["vps1", caddy_config.TRUSTED].text
+    name = line.partition(" ")[0]
+    others = [told for told in closed.splitlines() if not told.startswith(name)]
+    edge.replies["vps1", caddy_config.TRUSTED] = ok("\n".join([*others, line]))
+    fault = the_fault(edge)
+    assert (fault.status, fault.subject, fault.seen) == (Status.WARN, f"{name} on vps1", seen)
+
+
+def test_a_host_without_nft_says_so_and_is_not_held_for_guarded(edge: Edge):
+    text = "admin-api socket 700 600\nnft is not installed"
+    edge.replies["vps1", caddy_config.TRUSTED] = Reply(status=127, text=text)
+    found = {f.subject: f for f in judge(edge.survey(), ["caddy"])}
+    assert found["tunnel-listener on vps1"].status is Status.SKIPPED
+    assert found["admin-api on vps1"].status is Status.OK
+
+
 # --- tunnel
 
 

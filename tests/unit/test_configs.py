@@ -36,9 +36,12 @@ def render_for(catalogue: Catalogue, host: str, commit: str) -> dict[str, Config
 def test_each_host_gets_the_configs_of_its_role(site: Site):
     assert list(rendered(site, "vps1")) == [
         "resolver",
+        "caddy-program",
+        "caddy-unit",
         "caddy",
         "cloudflared-credentials",
         "cloudflared",
+        "cloudflared-unit",
         "sync",
         "sync-table",
         "lsyncd",

@@ -23,7 +23,7 @@ def test_looking_shows_the_diff_and_leaves_nothing_on_a_host(deploy: Runbook, ho
     done = deploy()
     assert done.status == 0
     assert f"+++ vps1:{CADDYFILE}" in done.out
-    assert "+       admin localhost:2019" in done.out
+    assert "+       admin unix//run/twinedge-caddy/admin.sock|0600" in done.out
     assert not hosts["vps1"].state.exists()
     assert not hosts["vps1"].path(CADDYFILE).exists()
 
@@ -32,7 +32,8 @@ def test_applying_puts_every_file_in_place_and_activates_it(deploy: Runbook, hos
     done = deploy("--apply")
     assert (done.status, done.err) == (0, "")
     assert "lb_policy first" in hosts["vps1"].path(CADDYFILE).read_text()
-    assert "systemctl reload caddy" in hosts["vps1"].calls
+    reload = f"caddy reload --config {CADDYFILE} --adapter caddyfile --force --address "
+    assert f"{reload}localhost:2019" in hosts["vps1"].calls
     assert not hosts["unraid"].path(CADDYFILE).exists()
     assert json.loads(hosts["unraid"].mcp.read_text())["mcpServers"]["filesystem"]
 

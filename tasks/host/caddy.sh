@@ -1,0 +1,48 @@
+# shellcheck shell=sh disable=SC2154  # config, address, port, socket are assigned in front
+#
+# Caddy on an edge: what its unit does around it, and a deploy to it. POSIX sh.
+
+# A reload by itself asks the admin address that stands in the *new* file. The running Caddy
+# may listen elsewhere: at localhost:2019, where twinedge 0.1.0 had it.
+reload() {
+    at=localhost:2019
+    if grep -q " $socket\$" /proc/net/unix; then at=unix/$socket; fi
+    caddy reload --config "$config" --adapter caddyfile --force --address "$at"
+}
+
+# The socket's folder, for Caddy's own user alone. systemd makes it when Caddy starts; one
+# that has run since before has none yet.
+home() {
+    user=$(systemctl show --value -p User caddy)
+    mkdir -p "${socket%/*}" && chown "${user:-root}" "${socket%/*}" && chmod 700 "${socket%/*}"
+}
+
+# Who may ask the tunnel's listener is believed like Cloudflare: root, and whom cloudflared
+# runs as. A user that is not known yet (DynamicUser) leaves it open; verify says so.
+guard() {
+    command -v nft >/dev/null 2>&1 || return 0
+    user=$(systemctl show --value -p User cloudflared)
+    uid=$(id -u "${user:-root}") || return 0
+    [ "$uid" = 0 ] || uid="0, $uid"
+    nft -f - <<END
+table inet twinedge_tunnel
+delete table inet twinedge_tunnel
+table inet twinedge_tunnel {
+    chain output {
+        type filter hook output priority 0; policy accept;
+        oif lo tcp dport $port tcp flags & (fin | syn | rst | ack) == syn meta skuid != { $uid } reject with tcp reset
+    }
+}
+END
+}
+unguard() { nft delete table inet twinedge_tunnel 2>/dev/null || :; }
+
+# Caddy cannot bind an address that is not there yet. Shorter than systemd's own patience.
+wait_for_address() {
+    waited=0
+    until grep -A 1 -e "-- $address\$" /proc/net/fib_trie | grep -q 'host LOCAL'; do
+        [ $waited -lt 75 ] || return 0
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
