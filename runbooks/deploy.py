@@ -7,6 +7,7 @@ Looks by default: prints what would change and leaves nothing on a host.
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -22,6 +23,8 @@ from runbooks.transaction.show import done_words, show_done, show_plans
 from tasks import release
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
+from tasks.host import host_side
+from tasks.listening import warnings
 from tasks.plan import HostPlan, make_plan
 from tasks.release import Run
 from tasks.sync import keys
@@ -108,12 +111,19 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
         also = keys.look_script(host) if host.name in synced else ""
-        return release.look(task, host, files[host.name], also)
+        return release.look(
+            task, host, files[host.name], f"{also}{host_side('listening.sh')}listening\n"
+        )
 
     outcome = session.run(work)
     begin.refuse_errors(outcome)
     return {
-        name: make_plan(name, source.label, files[name], state)
+        name: replace(
+            make_plan(name, source.label, files[name], state),
+            warnings=tuple(
+                warnings(session.catalogue.hosts[name], session.catalogue, state.listening)
+            ),
+        )
         for name, state in outcome.done.items()
     }
 

@@ -28,7 +28,19 @@ from runbooks.cli import (
 from runbooks.remember import remembered
 from runbooks.survey import matrix, results
 from runbooks.survey.inquiry import Inquiry
-from tasks.checks import access, caddy, caddy_config, config, dns, host, mesh, service, sync, tunnel
+from tasks.checks import (
+    access,
+    caddy,
+    caddy_config,
+    config,
+    dns,
+    doors,
+    host,
+    mesh,
+    service,
+    sync,
+    tunnel,
+)
 from tasks.checks.diagnosis import diagnose, faults, verdict
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
@@ -43,7 +55,7 @@ CHECKS: Mapping[str, tuple[Judge, ...]] = {
     "access": (access.judge,),
     "dns": (dns.judge,),
     "config": (config.judge,),
-    "host": (host.judge,),
+    "host": (host.judge, doors.judge),
     "sync": (sync.judge,),
 }
 STATUSES = {

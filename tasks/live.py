@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from tasks import listening
+from tasks.listening import Listening
+
 Line = tuple[str, str]  # the first word of a line of the script's, and the rest
 
 
@@ -94,6 +97,7 @@ class HostState:
     pending_until: datetime | None = None
     tools: Mapping[str, str | None] = field(default_factory=dict)
     sync_keys: SyncKeys = SyncKeys()
+    listening: Listening | None = None
     unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
 
     @property
@@ -152,6 +156,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         tools=_tools(lines),
         sync_keys=_sync_keys(lines),
         unmounted=tuple(dict.fromkeys(rest for kind, rest in lines if kind == "unmounted")),
+        listening=listening.parse(text),
     )
 
 

@@ -83,12 +83,14 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class HostPlan:
-    """All of one host. `commit` is the label of what would be deployed."""
+    """All of one host. `commit` is the label of what would be deployed, `warnings` are what
+    the look saw that a deploy does not mend."""
 
     host: str
     commit: str
     state: HostState
     files: tuple[FileChange, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[FileChange, ...]:

@@ -1,5 +1,6 @@
 """One HTTP question to one address, and its answer. Errors are answers too."""
 
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -103,6 +104,15 @@ def ask(
         location=response.headers.get("location", ""),
         certificate=certificate,
     )
+
+
+def connects(address: str, port: int, *, timeout: float = 5.0) -> bool:
+    """Does anything take a TCP connection there?"""
+    try:
+        with socket.create_connection((address, port), timeout=timeout):
+            return True
+    except OSError:
+        return False
 
 
 def _beginning(response: httpx.Response) -> str:

@@ -14,7 +14,7 @@ from inventory.catalogue import Catalogue, Host, Service
 from inventory.source import read_source
 from runbooks.cli import Session
 from tasks import lookup, probe
-from tasks.checks import access, caddy, caddy_config, dns, host, mesh, service, sync, tunnel
+from tasks.checks import access, caddy, caddy_config, dns, doors, host, mesh, service, sync, tunnel
 from tasks.checks.survey import Survey
 from tasks.configs.render import render_configs
 from tasks.lookup import DnsAnswer
@@ -34,6 +34,7 @@ ASKERS: Mapping[str, tuple[Asker, ...]] = {
     "dns": (dns.questions,),
     "mesh": (mesh.questions,),
     "sync": (sync.questions,),
+    "host": (doors.questions,),
 }
 THREADS = 128  # they only wait; a silent host must not keep others from being asked
 
@@ -61,6 +62,7 @@ class Inquiry:
             }
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, errors = self._look()
+            asked["doors"] = self._try_doors(pool, seen)
             asked["routes"] = self._ask_through_caddy(pool, seen)
             return Survey(
                 catalogue=self._catalogue,
@@ -164,6 +166,27 @@ class Inquiry:
                 timeout=self.timeout,
             )
             for edge in edges
+        }
+
+    def _try_doors(
+        self, pool: Executor, seen: Mapping[str, Observation]
+    ) -> Mapping[tuple[str, str, int], Future[Any]]:
+        """Public addresses of other hosts at which a service listens: from here, outside."""
+        if not self._wants("host"):
+            return {}
+        found = [
+            (one.name, str(e.address), e.service.port)
+            for one in self.session.hosts
+            if one.name in seen and one.name != socket.gethostname()
+            for e in doors.exposures(
+                self._catalogue, one, seen[one.name].reply(doors.LISTENING).text
+            )
+            or ()
+            if e.is_public
+        ]
+        return {
+            door: pool.submit(probe.connects, door[1], door[2], timeout=self.timeout)
+            for door in found
         }
 
     def _ask_outside(

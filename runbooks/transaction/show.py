@@ -30,6 +30,8 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
             tell("", f"with {', '.join(versions)}", style="dim")
         for note in _notes(plan):
             tell("", note, style="yellow")
+        for warning in plan.warnings:
+            tell("", warning, style="bold red")
 
 
 def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:

@@ -138,6 +138,22 @@ def test_an_operators_own_reload_finds_the_running_caddy_whatever_the_file_says(
     assert shell(lab, "vps1", f"{ask} --unix-socket {SOCKET} http://127.0.0.1/config/") == "200"
 
 
+def test_a_service_on_a_public_address_is_told_loudly_and_tried_from_outside(lab: Lab):
+    serve = "systemd-run -q --unit=beside -p WorkingDirectory=/run/lab python3 -m http.server"
+    shell(lab, "unraid", f"{serve} --bind 203.0.113.13 7878")
+    try:
+        shell(lab, "unraid", "until curl -so /dev/null 203.0.113.13:7878; do sleep 0.1; done")
+        verified = runbook(lab, "verify", "--only", "host")
+        planned = runbook(lab, "deploy")
+    finally:
+        shell(lab, "unraid", "systemctl stop beside")
+    assert verified.returncode == 1
+    found = "FAILED doors of radarr@unraid – from unraid – ANYBODY MAY ENTER, tried from vps2"
+    assert f"{found}, at 203.0.113.13" in verified.stdout
+    assert "radarr listens on 203.0.113.13:7878 too: ANYBODY reaches it" in planned.stdout
+    assert "ANYBODY" not in runbook(lab, "verify", "--only", "host").stdout
+
+
 def test_verify_says_when_tailscales_own_filter_is_off(lab: Lab):
     shell(lab, "vps1", "tailscale set --netfilter-mode=off")
     try:

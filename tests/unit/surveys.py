@@ -7,7 +7,7 @@ from typing import Any
 
 from inventory.catalogue import Catalogue
 from tasks import configs
-from tasks.checks import caddy_config, dns, host, mesh, sync, tunnel
+from tasks.checks import caddy_config, dns, doors, host, mesh, sync, tunnel
 from tasks.checks.caddy import questions as caddy_questions
 from tasks.checks.service import questions as service_questions
 from tasks.checks.survey import Survey
@@ -54,6 +54,7 @@ class Edge:
     strangers: dict[str, Answer] = field(default_factory=dict)
     guests: dict[str, Answer] = field(default_factory=dict)
     admin: dict[str, Answer] = field(default_factory=dict)
+    doors: dict[tuple[str, str, int], bool] = field(default_factory=dict)
     records: dict[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,6 +107,7 @@ class Edge:
             ),
             (name, mesh.STATUS): ok(json.dumps({"BackendState": "Running", "Self": {}})),
             (name, mesh.PREFS): ok(json.dumps({"NetfilterMode": 2})),
+            (name, doors.LISTENING): ok("listens tcp 0100007F:1F91\naddress eth0 203.0.113.9"),
             (name, host.DISKS): ok("/dev/sda1 1000 200 800 20% /"),
             (name, host.UNITS): ok(units),
             (name, host.WATCHES): ok("2 8192"),
@@ -185,6 +187,7 @@ class Edge:
             direct=self.direct,
             routes={pair: a for pair, a in self.routes.items() if pair[1] in seen},
             admin=self.admin,
+            doors=self.doors,
             strangers=self.strangers,
             guests=self.guests,
             records=self.records,
