@@ -37,7 +37,8 @@ class Exposure:
 
 def parse(text: str) -> Listening | None:
     """What listening.sh printed; None where it has told nothing."""
-    sockets, addresses = set(), []
+    sockets: set[tuple[str, Address, int]] = set()
+    addresses: list[Address] = []
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "listens":
@@ -49,7 +50,7 @@ def parse(text: str) -> Listening | None:
         elif kind == "address":
             device, _, address = rest.partition(" ")
             if not OWN_DEVICES.fullmatch(device):
-                addresses.append(_of_device(address))
+                addresses += _of_device(address)
     if not sockets:
         return None
     return Listening(sockets=frozenset(sockets), addresses=tuple(addresses))
@@ -61,8 +62,12 @@ def _of_socket(text: str) -> Address:
     return ip_address(b"".join(words))
 
 
-def _of_device(text: str) -> Address:
-    return ip_address(bytes.fromhex(text) if len(text) == 32 else text)
+def _of_device(text: str) -> list[Address]:
+    """The address of a device; none where a tool has told it in words of its own."""
+    try:
+        return [ip_address(bytes.fromhex(text) if len(text) == 32 else text)]
+    except ValueError:
+        return []
 
 
 def _published(text: str) -> Iterator[tuple[str, Address, int]]:

@@ -203,7 +203,7 @@ adopt() { # ID of an earlier release: its files become this one's
             sed '/^commit /d' "$release/meta" >> "$release/meta.next" &&
             durable "$release/meta.next" && mv -f "$release/meta.next" "$release/meta"
     } || die "cannot write $release/meta: is the disk full?"
-    adopted_manifest < "$source/manifest" > "$release/manifest" ||
+    { adopted_manifest < "$source/manifest" && unknown_manifest; } > "$release/manifest" ||
         die "cannot write $release/manifest: is the disk full?"
 }
 adopted_manifest() { # standard input: that of the earlier release
@@ -211,6 +211,25 @@ adopted_manifest() { # standard input: that of the earlier release
         digest_of "$path"
         line "$n $mode $owner $sum $digest $activation $name $path" || return 1
     done
+}
+# What the host has from its own release and the earlier one knew nothing of goes again.
+unknown_manifest() {
+    [ -e "$state/current" ] || return 0
+    n=$(wc -l < "$source/manifest")
+    ours=$state/releases/$(current)
+    while read -r _ mode owner sum _ activation name path; do
+        [ "$sum" != absent ] || continue
+        cut -d ' ' -f 8- "$source/manifest" | grep -qxF -e "$path" && continue
+        digest_of "$path"
+        line "$n $mode $owner absent $digest $activation $name $path" || return 1
+        keep_activation "$activation" || return 1
+        n=$((n + 1))
+    done < "$ours/manifest"
+}
+keep_activation() { # NAME, or -: one that the earlier release has not
+    [ "$1" = - ] || [ -e "$release/activate/$1.run" ] ||
+        cp "$ours/activate/$1.run" "$ours/activate/$1.check" "$ours/activate/$1.patience" \
+            "$release/activate/"
 }
 # Folders that a config speaks of and its validator looks for. Empty ones go again when
 # the release is given up.

@@ -20,7 +20,7 @@ def unraid_lab() -> Iterator[Lab]:
     """A lab of this module's own, up and deployed."""
     own = Lab(state=State(id="unraid", checkout=CHECKOUT))
     own.up(options=Options.asked(own.state, site=SITE))
-    deploy = own.run("vps2", DEPLOY, timeout=180)
+    deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr
     yield own
     own.down()

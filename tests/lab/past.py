@@ -1,0 +1,172 @@
+"""A past for an edge, as 0.1.0 leaves one, and what an operator can see of it afterwards."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab.api import Lab
+from tests.lab import released
+from tests.lab.conftest import shell
+from tests.lab.released import Operator
+from tests.lab.test_sync import TREE, meanwhile, until, until_alike
+from tests.soak.transaction import HOSTS
+
+EDGES = ("vps1", "vps2")
+PORT, HEARD = 8099, "/root/heard"
+METRICS = "/root/twinedge.prom"
+SCHEDULE = {
+    "hosts": [released.CONTROL],
+    "checkout": released.CHECKOUT,
+    "settings": released.CONFIG,
+    "verify": {"every": "1h", "jitter": "1h"},  # none by itself in the middle of a test
+    "sync": {"every": "1h", "jitter": "1h"},
+    "readiness": {"at": "05:30"},
+}
+PATIENCE = 240.0  # seconds, for a busy machine; a change travels in two
+PATIENT = ("--timeout", "60")  # seconds
+SYNC = "/var/lib/twinedge/sync"
+MANIFEST = "/var/lib/twinedge/releases/$(cat /var/lib/twinedge/current)/manifest"
+# What any release of a host speaks of and is there; not the commit in the headers.
+WRITTEN = """\
+cat /var/lib/twinedge/releases/*/manifest | cut -d ' ' -f 8- | sort -u | while read -r path; do
+    [ ! -e "$path" ] || echo "$path $(stat -c '%a %U:%G' "$path")" \
+        "$(sed '/Made by twinedge/d' "$path" | sha256sum)"
+done
+"""
+# So that each transaction has every file to replace and every program to activate.
+EDIT_ALL = (
+    f"while read -r _ _ _ _ _ _ _ path; do [ ! -e $path ] || echo >> $path; done < {MANIFEST}"
+)
+DRILL = """\
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from inventory.load import load_catalogue
+from journal.history import History
+from tests.unit.histories import run_drill
+catalogue = load_catalogue(Path(os.environ["TWINEDGE_CONFIG"]))
+history = History(Path(catalogue.site.journal.file).expanduser())
+run_drill(catalogue, history, datetime.now(UTC))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What an operator can see of the edge and of its past."""
+
+    files: Mapping[str, str]
+    releases: Mapping[str, set[str]]
+    joined: Mapping[str, str]
+    timers: list[str]
+    told: Mapping[str, Any]
+    metrics: set[str]
+
+
+@contextmanager
+def listening(lab: Lab) -> Iterator[None]:
+    address = lab.machines["client"].tailnet
+    ear = lab.popen("client", ["python", "-m", "tests.lab.listen", str(address), str(PORT), HEARD])
+    until(lab, "client", f"test -e {HEARD}", seconds=PATIENCE)
+    try:
+        yield
+    finally:
+        ear.terminate()
+        ear.communicate()
+
+
+def write_site(operator: Operator, looks: int) -> None:
+    lab = operator.lab
+    shell(lab, released.CONTROL, f"echo json://{lab.machines['client'].tailnet}:{PORT} > /root/url")
+    operator.write_site(
+        alerts={"urls": ["file:/root/url"], "looks": looks, "settle": "1s"},
+        schedule=SCHEDULE,
+        metrics={"file": METRICS},
+    )
+
+
+def edit(lab: Lab) -> None:
+    for host in HOSTS:
+        shell(lab, host, EDIT_ALL)
+
+
+def make(operator: Operator) -> None:
+    """Three releases, then synced trees with a conflict, a drill, a trouble and a silence."""
+    lab = operator.lab
+    for looks in (2, 1):  # a release needs a change
+        write_site(operator, looks)
+        operator.told("deploy", "--apply")
+        edit(lab)
+    operator.told("deploy", "--apply")
+    shell(lab, "vps1", f"cd {TREE} && for n in 1 2 3 both; do echo first > test-$n; done")
+    until_alike(lab, PATIENCE)
+    meanwhile(lab, {"vps1": "echo older > test-both; touch -d -1min test-both",
+                    "vps2": "echo newer > test-both"})  # fmt: skip
+    until(lab, "vps1", f"grep -qx newer {TREE}/test-both", seconds=PATIENCE)
+    operator.python(DRILL)
+    lab.fault("stop", "plex@unraid")
+    silence = ("--silence", "12h", "--reason", "0.2.0 comes")
+    assert operator.run("verify", *PATIENT, *silence).returncode == 1
+    lab.heal()
+    operator.run("verify", *PATIENT)
+
+
+def see(operator: Operator) -> Seen:
+    lab = operator.lab
+    return Seen(
+        files=written(lab),
+        releases={h: set(shell(lab, h, "ls /var/lib/twinedge/releases").split()) for h in HOSTS},
+        joined=joined(lab),
+        timers=timers(lab),
+        told={
+            "conflicts": conflicts(operator),
+            "syncs": shown(operator, "sync", "status"),
+            "report": shown(operator, "report", "--all"),
+            "verify": shown(operator, "verify", *PATIENT),
+        },
+        metrics=set(shell(lab, released.CONTROL, f"sed 's/[ {{].*//' {METRICS}").split()),
+    )
+
+
+def timers(lab: Lab) -> list[str]:
+    """Those that are armed."""
+    listed = "systemctl list-units --plain --no-legend --state active 'twinedge-*.timer'"
+    return shell(lab, released.CONTROL, f"{listed} | awk '{{print $1}}' | sort").split()
+
+
+def written(lab: Lab) -> dict[str, str]:
+    return {host: shell(lab, host, WRITTEN) for host in HOSTS}
+
+
+def conflicts(operator: Operator) -> Any:
+    return shown(operator, "sync", "conflicts")
+
+
+def shown(operator: Operator, *words: str) -> Any:
+    """What a runbook says as JSON, be all well or not: a busy machine may miss an answer."""
+    return json.loads(operator.run(*words, "--json").stdout)
+
+
+def joined(lab: Lab) -> dict[str, str]:
+    return {
+        host: shell(lab, host, f"grep -c 'joined anew' {SYNC}/*/history || :") for host in EDGES
+    }
+
+
+def noticed(trouble: Mapping[str, Any]) -> tuple[str, ...]:
+    """What does not change while a trouble lasts."""
+    return trouble["hop"], trouble["status"], trouble["since"]
+
+
+def shape(told: Any, at: str = "") -> set[str]:
+    """Every key of a JSON document, by its path."""
+    if isinstance(told, dict):
+        return {f"{at}.{key}" for key in told}.union(
+            *(shape(v, f"{at}.{k}") for k, v in told.items())
+        )
+    return (
+        set[str]().union(*(shape(each, f"{at}[]") for each in told))
+        if isinstance(told, list)
+        else set()
+    )

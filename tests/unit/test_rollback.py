@@ -1,0 +1,37 @@
+"""What a rollback leaves on the hosts, with the hosts' script real and the network not."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.runbook import Runbook
+from tests.site import Site
+from tests.unit.fakehosts import FakeHosts
+
+MCP = "/etc/mcp/mcp.json"
+ADDED = "/etc/unbound/more.d/twinedge.conf"
+
+
+@pytest.fixture
+def rollback(hosts: FakeHosts, in_process: Callable[[str], Runbook]) -> Runbook:
+    return in_process("rollback")
+
+
+def test_a_file_that_the_earlier_release_did_not_know_is_gone_after_the_rollback(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site
+):
+    vps1 = hosts["vps1"]
+    added = vps1.path(ADDED)
+    assert deploy("--apply").status == 0
+    before = vps1.path(MCP).read_text()
+    site.change("hosts", "vps1.data.paths.resolver", ADDED)
+    assert deploy("--apply").status == 0
+    assert added.exists()
+    calls = len(vps1.calls)
+    done = rollback("--to", "previous", "--apply", "--host", "vps1")
+    assert (done.status, done.err) == (0, "")
+    assert not added.exists()
+    assert vps1.path(MCP).read_text() == before
+    assert [call for call in vps1.calls[calls:] if call.startswith("systemctl")]
+    assert rollback("--to", "previous", "--apply", "--host", "vps1").status == 0
+    assert added.exists(), "and back, where it was known, it is there again"
