@@ -42,6 +42,13 @@ LOG_SIZE=1000000 # bytes, twice at the most
 
 say() { printf '%s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
+# What unison is told must never be cut short by a full disk: without its paths, a rule for a
+# few files would count for the whole tree.
+whole() { # FILE TEXT
+    # In a subshell: what dash could not write, it would try to write again, before the reason.
+    ( say "$2" > "$dir/$1" ) && [ "$(cat "$dir/$1")" = "$2" ] ||
+        die "cannot write $dir/$1: is the disk full?"
+}
 note() { say "$(date +%s) $2" > "$dir/$1.next" && mv -f "$dir/$1.next" "$dir/$1"; } # FILE WORDS
 
 choose() { # NAME

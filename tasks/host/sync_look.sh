@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154  # home, name, directory are assigned in front
 #
-# What the sync runbook reads and does on one host. tasks/sync/work.py puts assignments and
-# sync_box.sh in front and a verb behind. Run as root, and as nobody in the box wherever the
+# What the sync runbook reads and does on one host. tasks/sync/work.py puts assignments,
+# write.sh and sync_box.sh in front and a verb behind. Run as root, and as nobody in the box wherever the
 # peer can write.
 
 set -u
@@ -36,6 +36,8 @@ settle() { # STAMP kept|current: the decision; nothing is thrown away
     done
 }
 save() { # STAMP: the whole tree, before a repair
-    { mkdir -p "$dir/repairs" && in_tree -r "$directory" "" pack > "$dir/repairs/$1.tar.gz"; } ||
-        die "cannot save $directory in $dir/repairs"
+    saved=$dir/repairs/$1.tar.gz
+    mkdir -p "$dir/repairs" && in_tree -r "$directory" "" pack > "$saved" && durable "$saved" && return 0
+    rm -f "$saved"
+    die "cannot save $directory in $dir/repairs: is the disk full?"
 }

@@ -40,9 +40,9 @@ after_cut() {
         return 1
     tell_peer absent "$name" < "$dir/untouched" > "$dir/left" 2>> "$dir/said" &&
         pass_over "" -force "$there" || return 1
-    unsaved "$to_there" "$to_here" > "$dir/carried"
+    unsaved "$to_there" "$to_here" > "$dir/carried" || return 1
     tell_peer untouched "$name" "$times" < "$dir/carried" > "$dir/untouched" 2>> "$dir/said" || return 1
-    boxed "" absent < "$dir/untouched" > "$dir/left"
+    boxed "" absent < "$dir/untouched" > "$dir/left" || return 1
     pass_over "" -force "$directory"
 }
 # Which of the paths it reads are here, and what is in them, but not what was written after
@@ -79,7 +79,7 @@ pass() { # CONFLICT-STAMP OPTION…
 carry() { # CONFLICT-STAMP OPTION…
     aside=${1:--}
     shift
-    asked "$@" > "$dir/asked"
+    whole asked "$(asked "$@")"
     [ -e "$dir/transfers" ] || : > "$dir/transfers"
     copies "$aside"
     mkdir -p "$dir/line"
@@ -105,8 +105,8 @@ asked() { # OPTION…: unison's, a word a line
 }
 pass_over() { # CONFLICT-STAMP OPTION…: of the paths in left alone, so many at a time as fit
     while [ -s "$dir/left" ]; do
-        head -n 1000 "$dir/left" > "$dir/now"
-        sed -i 1,1000d "$dir/left"
+        whole now "$(head -n 1000 "$dir/left")"
+        sed -i 1,1000d "$dir/left" || die "cannot write $dir/left: is the disk full?"
         pass "$@" -confirmbigdel=false # each path may be "completely emptied"
         : > "$dir/now"
         [ -z "$1" ] || tell
@@ -128,7 +128,7 @@ forget_both() {
 # What cannot travel ("HOST KIND PATH" a line), once in the history, and where status finds it.
 name_skipped() {
     [ "$status" -lt 3 ] || return 0
-    sed -n 's/^twinedge skipped //p' "$dir/said" | sort > "$dir/skipped.next"
+    sed -n 's/^twinedge skipped //p' "$dir/said" | sort > "$dir/skipped.next" || return 0
     [ -e "$dir/skipped" ] || : > "$dir/skipped"
     comm -13 "$dir/skipped" "$dir/skipped.next" | while IFS= read -r line; do
         say "$(date +%s) cannot travel and is left where it is: $line" >> "$dir/history"
@@ -147,7 +147,7 @@ record() {
         say "$(date +%s) $(( ($(date +%s%N) - began) / 1000000 ))ms $count_here $count_peer" >> "$dir/history"
         rotate history
     fi
-    [ "$status" -lt 3 ] || keep_cut
+    [ "$status" -lt 3 ] || keep_cut || return 0 # the next run sees it again
     cat "$dir/transfers" >> "$dir/log"
     rotate log
     rm -f "$dir/transfers"

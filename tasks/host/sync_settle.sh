@@ -32,7 +32,7 @@ settle() {
     : > "$dir/brought"
     : > "$dir/open.before"
     while
-        conflicts > "$dir/open"
+        conflicts > "$dir/open" || return 1
         grep -q -v '^edit' "$dir/open" && ! cmp -s "$dir/open" "$dir/open.before"
     do # a folder within a folder shows only now
         cp "$dir/open" "$dir/open.before"

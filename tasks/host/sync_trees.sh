@@ -26,7 +26,9 @@ listing() { # find's words for what is left out: "KIND:MODE DIGEST BASE64-PATH" 
 canary() { # WORDS: written as one rename
     rm -f .twinedge-canary.tmp # nor is a link that stands there followed
     printf '%s\n' "$1" > .twinedge-canary.tmp && chown 0:0 .twinedge-canary.tmp &&
-        mv -f .twinedge-canary.tmp twinedge-canary
+        sync .twinedge-canary.tmp && mv -f .twinedge-canary.tmp twinedge-canary && return 0
+    rm -f .twinedge-canary.tmp
+    return 1
 }
 canary_gone() { rm -f twinedge-canary; }
 await() { # WORDS SECONDS: until the canary says so; no words: until it is gone
@@ -61,8 +63,10 @@ put_back() { # KEPT REPLACED: what is kept into the tree, and what it replaces a
         for path do
             mkdir -p "$(dirname "$replaced/$path")" "$(dirname "$TREE/$path")" || exit 1
             [ ! -e "$TREE/$path" ] || cp -p "$TREE/$path" "$replaced/$path" || exit 1
-            cp -p "$path" "$TREE/$path.tmp" && touch "$TREE/$path.tmp" &&
-                mv -f "$TREE/$path.tmp" "$TREE/$path" || exit 1
+            cp -p "$path" "$TREE/$path.tmp" && touch "$TREE/$path.tmp" && sync "$TREE/$path.tmp" &&
+                mv -f "$TREE/$path.tmp" "$TREE/$path" && continue
+            rm -f "$TREE/$path.tmp"
+            exit 1
         done' "$2"
 }
 pack() { tar -czf - .; }

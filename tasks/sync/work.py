@@ -37,7 +37,7 @@ def ask(task: Task, host: Host, sync: Sync, *verb: object, timeout: float = 30.0
     names = {"home": home(host), "name": sync.name, "directory": sync.directory}
     front = "".join(f"{key}={word(value)}\n" for key, value in names.items())
     command = " ".join(word(part) for part in verb)
-    script = f"{front}{in_trees()}{host_side('sync_look.sh')}\n{command}\n"
+    script = f"{front}{host_side('write.sh')}{in_trees()}{host_side('sync_look.sh')}\n{command}\n"
     return run(task, host, script, timeout)
 
 

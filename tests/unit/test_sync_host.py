@@ -107,3 +107,14 @@ def test_copies_are_dropped_by_age_and_size_the_oldest_first_and_that_is_told(ru
     assert "dropped from conflicts: " in told
     kept = {path.name for path in (runner.folder / "conflicts").rglob("*") if path.is_file()}
     assert "newer" in kept and len(kept) == 2, "the oldest goes, and only as much as is needed"
+
+
+def test_a_full_disk_never_starts_unison_with_less_than_it_was_to_be_told(host: FakeHost):
+    disk = host.root.memory("/var/lib/twinedge", "size=4m")
+    runner = Runner(host)
+    with (disk / "fill").open("wb", buffering=0) as fill, pytest.raises(OSError, match="space"):
+        while True:
+            fill.write(bytes(4096))
+    done = runner.call("run", "one")
+    assert done.returncode != 0 and b"is the disk full?" in done.stderr
+    assert not [call for call in host.calls if call.startswith("unison")]
