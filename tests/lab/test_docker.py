@@ -26,7 +26,7 @@ def lab() -> Iterator[Lab]:
     shared = State.for_checkout()
     own = Lab(state=State(id=f"{shared.id[:13]}-docker", checkout=shared.checkout))
     own.up(options=Options(site=Options.default(own.state).site, manager="docker"))
-    deploy = own.run("vps2", DEPLOY, timeout=300)
+    deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr
     yield own
     own.down()
@@ -103,7 +103,7 @@ def runs(lab: Lab) -> bool:
 def drilled(lab: Lab, *flags: str) -> dict[str, Any]:
     """The result of a drill of organizr, which a slow machine may refuse at first."""
     command = ["python", "runbooks/failover.py", "--service", "organizr", "--apply", "--json"]
-    while not (done := lab.run("client", [*command, *flags], timeout=300)).stdout:
+    while not (done := lab.run("client", [*command, *flags])).stdout:
         assert "not ready" in done.stderr or "nothing was broken" in done.stderr, done.stderr
     (told,) = json.loads(done.stdout)
     return dict(told)
@@ -149,7 +149,7 @@ def test_a_pause_that_ends_by_itself_is_told_and_not_judged(steady):
     running = Running(steady, "client", "--fault", "hang", "--window", "25", "--hold", "10")
     running.reach("fallback answers")
     shell(steady, "vps2", "docker kill -s WINCH organizr")
-    out, err = running.process.communicate(timeout=300)
+    out, err = running.process.communicate()
     assert running.process.returncode == 1, out + err
     assert "NOT JUDGED: the fault ended by itself" in out
     assert "lost GETs  " not in out
