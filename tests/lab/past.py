@@ -24,7 +24,6 @@ SCHEDULE = {
     "sync": {"every": "1h", "jitter": "1h"},
     "readiness": {"at": "05:30"},
 }
-PATIENCE = 240.0  # seconds, for a busy machine; a change travels in two
 PATIENT = ("--timeout", "60")  # seconds
 SYNC = "/var/lib/twinedge/sync"
 MANIFEST = "/var/lib/twinedge/releases/$(cat /var/lib/twinedge/current)/manifest"
@@ -68,7 +67,7 @@ class Seen:
 def listening(lab: Lab) -> Iterator[None]:
     address = lab.machines["client"].tailnet
     ear = lab.popen("client", ["python", "-m", "tests.lab.listen", str(address), str(PORT), HEARD])
-    until(lab, "client", f"test -e {HEARD}", seconds=PATIENCE)
+    until(lab, "client", f"test -e {HEARD}")
     try:
         yield
     finally:
@@ -100,10 +99,10 @@ def make(operator: Operator) -> None:
         edit(lab)
     operator.told("deploy", "--apply")
     shell(lab, "vps1", f"cd {TREE} && for n in 1 2 3 both; do echo first > test-$n; done")
-    until_alike(lab, PATIENCE)
+    until_alike(lab)
     meanwhile(lab, {"vps1": "echo older > test-both; touch -d -1min test-both",
                     "vps2": "echo newer > test-both"})  # fmt: skip
-    until(lab, "vps1", f"grep -qx newer {TREE}/test-both", seconds=PATIENCE)
+    until(lab, "vps1", f"grep -qx newer {TREE}/test-both")
     operator.python(DRILL)
     lab.fault("stop", "plex@unraid")
     silence = ("--silence", "12h", "--reason", "0.2.0 comes")

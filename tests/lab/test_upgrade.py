@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lab.api import Lab
+from lab.options import Options
 from lab.state import CHECKOUT, State
 from tests.lab import past, released
-from tests.lab.conftest import kind, shell
+from tests.lab.conftest import beside, kind, shell
 from tests.lab.released import Operator
 from tests.lab.test_sync import TREE, until
 from tests.soak.transaction import Knocks, knocking
@@ -39,8 +40,10 @@ class Moved:
 @pytest.fixture(scope="module")
 def operator() -> Iterator[Operator]:
     """Runs 0.1.0 on a lab of its own, with a past: releases, a conflict, a drill, a silence."""
-    lab = Lab(state=State(id=f"{State.for_checkout().id}-upgrade", checkout=CHECKOUT))
-    lab.up(options=replace(kind(), manager=""))  # 0.1.0's own site says how services run
+    state = State(id=beside("upgrade"), checkout=CHECKOUT)
+    lab = Lab(state=state)
+    # 0.1.0's site has these hosts, and says itself how their services run.
+    lab.up(options=replace(kind(), site=Options.default(state).site, manager=""))
     try:
         made = Operator(lab=lab)
         made.clone()
@@ -174,7 +177,7 @@ def travels(lab: Lab, name: str) -> None:
     """Both sides still know what they had: a delete is carried over and does not come back."""
     shell(lab, "vps1", f"rm {TREE}/{name} && echo new > {TREE}/{name}-new")
     arrived = f"cd {TREE} && test ! -e {name} && test -e {name}-new"
-    until(lab, "vps2", arrived, seconds=past.PATIENCE)
+    until(lab, "vps2", arrived)
     shell(lab, "vps2", f"rm {TREE}/{name}-new")
     gone = f"cd {TREE} && test ! -e {name} && test ! -e {name}-new"
-    until(lab, "vps1", gone, seconds=past.PATIENCE)
+    until(lab, "vps1", gone)
