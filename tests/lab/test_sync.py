@@ -51,7 +51,7 @@ def synced(lab: Lab) -> Iterator[Lab]:
     for host in ("vps1", "vps2"):
         shell(lab, host, f"rm -rf {TREE}/test-* {STATE}/conflicts/*")
     # Until the memory knows, the same content again would lose to its delete.
-    until(lab, "vps1", "/usr/local/lib/twinedge/sync run resolver")
+    lab.run("vps1", ["/usr/local/lib/twinedge/sync", "run", "resolver"])
     until_alike(lab)
 
 
