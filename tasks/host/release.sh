@@ -226,10 +226,13 @@ unknown_manifest() {
         n=$((n + 1))
     done < "$ours/manifest"
 }
-keep_activation() { # NAME, or -: one that the earlier release has not
-    [ "$1" = - ] || [ -e "$release/activate/$1.run" ] ||
-        cp "$ours/activate/$1.run" "$ours/activate/$1.check" "$ours/activate/$1.patience" \
-            "$release/activate/"
+# How a file goes again, only the release that has it knows: the earlier one's own reload of
+# Caddy would ask the admin address that Caddy no longer has.
+keep_activation() { # NAME, or -
+    [ "$1" != - ] || return 0
+    cp "$ours/activate/$1.run" "$release/activate/" || return 1
+    [ -e "$release/activate/$1.check" ] ||
+        cp "$ours/activate/$1.check" "$ours/activate/$1.patience" "$release/activate/"
 }
 # Folders that a config speaks of and its validator looks for. Empty ones go again when
 # the release is given up.

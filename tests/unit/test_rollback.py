@@ -35,3 +35,18 @@ def test_a_file_that_the_earlier_release_did_not_know_is_gone_after_the_rollback
     assert [call for call in vps1.calls[calls:] if call.startswith("systemctl")]
     assert rollback("--to", "previous", "--apply", "--host", "vps1").status == 0
     assert added.exists(), "and back, where it was known, it is there again"
+
+
+def test_what_goes_is_taken_away_in_the_words_of_the_release_that_has_it(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site
+):
+    """0.1.0 reloads Caddy by its unit, which asks an admin address that Caddy has no more."""
+    vps1 = hosts["vps1"]
+    assert deploy("--apply").status == 0
+    (first,) = vps1.path("/var/lib/twinedge/releases").iterdir()
+    (first / "activate" / "1-resolver.run").write_text("systemctl in-old-words\n")
+    site.change("hosts", "vps1.data.paths.resolver", ADDED)
+    assert deploy("--apply").status == 0
+    assert rollback("--to", "previous", "--apply", "--host", "vps1").status == 0
+    assert "systemctl in-old-words" not in vps1.calls
+    assert not vps1.path(ADDED).exists()
