@@ -230,7 +230,7 @@ def test_a_memory_that_a_kill_left_half_put_in_place_is_whole_again_and_used(syn
 def test_a_memory_that_is_damaged_is_made_anew_and_nothing_is_deleted(
     synced: Lab, host: str, harm: str
 ):
-    stays = f"{host} whatever happens"
+    stays = f"{host} {len(harm)}"  # of one test alone: what is written anew alike loses to a delete
     shell(synced, "vps1", f"cd {TREE} && echo first > test-edited && echo {stays} > test-stays")
     until_alike(synced)
     both = {"vps1": "echo edited > test-edited", "vps2": "echo new > test-new"}
