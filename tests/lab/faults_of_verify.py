@@ -187,7 +187,7 @@ BROKEN = (
                     " && systemctl reload ssh"),
            end=on("vps1", f"rm {CLOCK} && systemctl reload ssh"),
            hop="clock vps1", seen="s ahead of vps2",
-           artefacts=frozenset({"sync of antigravity", "sync of resolver"})),
+           artefacts=frozenset({"sync of antigravity", "sync of resolver", "sync vps1"})),
     # A daemon that takes connections and says nothing: verify waits for no one.
     Broken(name="sshd hung", begin=on("vps1", "systemctl kill --signal=STOP ssh"),
            end=on("vps1", "systemctl kill --signal=CONT ssh"),
