@@ -49,19 +49,22 @@ class Address:
     @property
     def problem(self) -> str:
         """Why no message can be sent there, or "". Nothing is sent."""
-        try:
-            url = Secret(self.reference).reveal()
-        except InventoryError as error:
-            return str(error)
-        with _listening():
-            return misread(url) or ("" if _service(url) else UNKNOWN)
+        return self._read()[1]
 
     def send(self, message: Message, late: str = "") -> str:
         """Why the message did not arrive, or ""."""
-        if self.problem:
-            return self.problem
-        url = Secret(self.reference).reveal()
-        return _send(url, message, f"{message.body}\n{late}" if late else message.body)
+        url, problem = self._read()
+        body = f"{message.body}\n{late}" if late else message.body
+        return problem or _send(url, message, body)
+
+    def _read(self) -> tuple[str, str]:
+        """The address, and its problem. Once: a secret may be a command."""
+        try:
+            url = Secret(self.reference).reveal()
+        except InventoryError as error:
+            return "", str(error)
+        with _listening():
+            return url, misread(url) or ("" if _service(url) else UNKNOWN)
 
 
 def deliver(waiting: Iterable[Delivery], now: datetime, deadline: float) -> Iterator[Outcome]:

@@ -62,8 +62,8 @@ class Alerting:
 
     def unusable(self) -> list[str]:
         """Addresses that no message could be sent to, and why. Nothing is sent."""
-        addresses = (post.Address(reference=url) for url in self.site.alerts.urls)
-        return [f"{a.reference}: {a.problem}" for a in addresses if a.problem]
+        read = ((url, post.Address(reference=url).problem) for url in self.site.alerts.urls)
+        return [f"{url}: {problem}" for url, problem in read if problem]
 
     def silence(self, at: datetime) -> str | None:
         """Why nobody is told anything now; None when people are."""
