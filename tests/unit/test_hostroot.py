@@ -43,3 +43,11 @@ def test_nothing_of_a_hosts_root_is_seen_by_the_rest_of_the_machine(host: FakeHo
 def test_a_test_names_no_path_that_leads_out_of_a_host(host: FakeHost, path: str):
     with pytest.raises(ValueError, match="out of the host's root"):
         host.path(path)
+
+
+def test_what_a_script_left_in_the_background_ends_with_its_host(mounts: None, tmp_path: Path):
+    host = FakeHost(tmp_path / "host")
+    host.run(b"setsid sh -c 'while :; do sleep 1; done' >/dev/null 2>&1 &")
+    sleeper, *_ = host.root.processes()
+    host.root.close()
+    assert not Path(f"/proc/{sleeper}/root/bin").exists()
