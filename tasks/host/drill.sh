@@ -95,21 +95,15 @@ arm_drill() {
             /bin/sh "$drill/drill.sh" restore_drill
     else
         # shellcheck disable=SC2016  # expanded by the sleeper's own shell
-        setsid sh -c 'sleep "$1"; until sh "$2/drill.sh" restore_drill; do sleep "$3"; done' \
-            sh "$window" "$drill" $AGAIN_SECONDS </dev/null >/dev/null 2>&1 9>&- &
-        echo $! > "$drill/sleeper" || { kill -- "-$!"; return 1; }
+        detach "$drill/sleeper" \
+            sh -c 'sleep "$1"; until sh "$2/drill.sh" restore_drill; do sleep "$3"; done' \
+            sh "$window" "$drill" $AGAIN_SECONDS
     fi
 }
 disarm_drill() {
     if has_systemd; then systemctl stop $UNIT.timer 2>/dev/null || :; fi
-    if [ -e "$drill/sleeper" ]; then
-        sleeper=$(cat "$drill/sleeper")
-        rm -f "$drill/sleeper"
-        # Never the sleeper that runs us: it ends by itself.
-        in_session "$sleeper" || kill -- "-$sleeper" 2>/dev/null || :
-    fi
+    end_sleeper "$drill/sleeper" "$drill"
 }
-in_session() { [ "$(cut -d ' ' -f 6 "/proc/$$/stat" 2>/dev/null)" = "$1" ]; }
 # A container that was stopped stays so after a power cut: this unit starts it.
 drill_boot_unit() {
     unit=/etc/systemd/system/$UNIT-boot.service

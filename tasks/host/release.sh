@@ -117,6 +117,7 @@ mend_mount='mount it (on Unraid: start the array), then deploy again'
 look() { # on standard input, a line a file: N SECRET PATH
     [ "$(id -u)" -eq 0 ] ||
         die "$(id -un) is not root there: sudo: true in the inventory lets twinedge use sudo"
+    need_tools
     say "now $(now)"
     missing_mount "$state/current"
     [ -z "$missing" ] || say "unmounted $missing"
@@ -130,6 +131,17 @@ look() { # on standard input, a line a file: N SECRET PATH
         claims=$state/releases/$(current)/manifest
     fi
     while read -r n secret path; do look_at "$n" "$secret" "$path"; done
+}
+# Debian's busybox has no flock, and that of others does not wait.
+need_tools() {
+    lacking=
+    for needed in base64 cmp flock setsid sha256sum stat tar timeout; do
+        command -v "$needed" >/dev/null 2>&1 || lacking="$lacking $needed"
+    done
+    [ -z "$lacking" ] ||
+        die "not installed there:$lacking (Debian has them in coreutils, diffutils, tar and util-linux)"
+    flock --help 2>&1 | grep -q -e --timeout ||
+        die "flock there is busybox's, which cannot wait: install that of util-linux"
 }
 tool() { # NAME VERSION-COMMAND
     if command -v "$1" >/dev/null 2>&1; then say "tool $1 $(eval "$2" 2>&1 | head -n 1)"
@@ -169,6 +181,7 @@ begin_stage() {
     guarded take_lock || exit 3
     expired_pending
     trap 'abandon' EXIT
+    trap 'exit 1' HUP INT PIPE TERM  # dash and busybox leave without a word on a signal
     release=$state/releases/$id
     mkdir "$release" "$release/new" "$release/validate" "$release/tool" "$release/activate" ||
         die "cannot make $release"
@@ -263,7 +276,7 @@ end_stage() {
         set -- "$@" $!
     done < "$release/manifest"
     all_of "$@" || exit 1
-    trap - EXIT
+    trap - EXIT HUP INT PIPE TERM
     say "staged $id"
 }
 check_staged() { # N NAME
@@ -288,6 +301,9 @@ start_commit() {
     trap '' HUP PIPE
     setsid sh "$state/releases/$id/release.sh" commit </dev/null &
     wait $!
+    ended=$?
+    [ $ended -le 128 ] || say "failed the commit was ended on the host, which goes back to what it had"
+    return $ended
 }
 commit() {
     trap '' HUP PIPE
@@ -411,19 +427,35 @@ arm() {
             --timer-property=AccuracySec=1s /bin/sh "$state/release.sh" revert
     else
         # shellcheck disable=SC2016  # expanded by the sleeper's own shell
-        setsid sh -c 'sleep "$1"; exec sh "$2/release.sh" revert' sh "$window" "$state" \
-            </dev/null >/dev/null 2>&1 9>&- &
-        echo $! > "$state/sleeper" || { kill -- "-$!"; return 1; }
+        detach "$state/sleeper" \
+            sh -c 'sleep "$1"; exec sh "$2/release.sh" revert' sh "$window" "$state"
     fi
 }
 disarm() {
     if has_systemd; then systemctl stop twinedge-revert.timer 2>/dev/null || :; fi
-    if [ -e "$state/sleeper" ]; then
-        sleeper=$(cat "$state/sleeper")
-        # The sleeper leads a session of its own; never ourselves, when it is what runs us.
-        [ "$sleeper" = "$$" ] || kill -- "-$sleeper" 2>/dev/null || :
-        rm -f "$state/sleeper"
-    fi
+    end_sleeper "$state/sleeper" "$state"
+}
+# COMMAND in a session of its own, which outlives ours; its number stands in FILE.
+detach() { # FILE COMMAND…
+    number=$1
+    shift
+    setsid "$@" </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
+    echo $! > "$number" || { kill -9 $!; return 1; }
+    rounds=0
+    until session_of $! && [ "$session" = $! ]; do
+        [ $rounds -lt 100 ] || return 1
+        rounds=$((rounds + 1))
+        sleep 0.05
+    done
+}
+# A sleeper leads a session of its own. Never the one that runs us: it ends by itself; nor what
+# has its number since a boot.
+end_sleeper() { # FILE, and a word of its command line
+    [ -e "$1" ] || return 0
+    sleeper=$(cat "$1")
+    rm -f "$1"
+    session_of $$
+    if [ "$session" != "$sleeper" ] && runs "$sleeper" "$2"; then end_session "$sleeper"; fi
 }
 # After a power cut no timer is left: this unit reverts before the services start.
 boot_unit() {
@@ -475,12 +507,38 @@ alone_with_pending() { # a confirm and a revert do not overtake each other
     exec 8>"$state/.pending"
     flock -w 15 8 || die "another confirm or revert of this host is stuck"
 }
-# A commit that is still at work stops before its files are taken from under it.
+# A commit that is still at work stops before its files are taken from under it. One that
+# cannot be stopped finds no name to give to the host.
 stop_commit() {
     commit_pid=$(cat "$release/commit.pid" 2>/dev/null) || return 0
     [ "$commit_pid" != "$$" ] || return 0
-    grep -q "$id/release.sh" "/proc/$commit_pid/cmdline" 2>/dev/null || return 0
-    kill -9 -- "-$commit_pid" 2>/dev/null || :
+    if runs "$commit_pid" "$release/release.sh"; then end_session "$commit_pid"; fi
+    rm -f "$state/current.next"
+}
+runs() { tr '\000' ' ' 2>/dev/null < "/proc/$1/cmdline" | grep -qF -e "$2"; } # PID WORD
+# Not by its process group: timeout(1) makes one of its own for what it runs.
+end_session() { # PID of its leader
+    rounds=0
+    while [ $rounds -lt 50 ] && find_members "$1" && [ -n "$members" ]; do
+        # shellcheck disable=SC2086  # one word each
+        kill -9 $members 2>/dev/null
+        sleep 0.1
+        rounds=$((rounds + 1))
+    done
+}
+find_members() { # SESSION: sets members, its processes that still run
+    members=
+    for process in /proc/[0-9]*; do
+        session_of "${process#/proc/}"
+        [ "$session" != "$1" ] || members="$members ${process#/proc/}"
+    done
+}
+session_of() { # PID: sets session, to nothing where it has ended
+    session=
+    { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0
+    # shellcheck disable=SC2086  # behind the name, which may hold anything: state, parent, group
+    set -- ${stat##*) }
+    [ "$1" = Z ] || session=$4
 }
 restore_files() {
     while read -r n activation name path; do

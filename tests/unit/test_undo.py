@@ -1,0 +1,145 @@
+"""The undo of a deploy on its host, whatever happens to it: the script is real, in three shells."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.host import host_side
+from tests.unit.fakehosts import SHELLS, FakeHost
+
+OLD, NEW = "as it was\n", "as it is to be\n"
+ABSENT = "absent"
+FRONT = """\
+state=/var/lib/twinedge init=none id=r2 token=t holder=me window=60 lease=60 keep=5
+step_timeout=20 break_lock=no lsyncd_config=/none
+"""
+
+
+class Undo:
+    """A host that runs r1, with r2 staged: two files that are replaced, and one that is new."""
+
+    def __init__(self, host: FakeHost) -> None:
+        self.host = host
+        self.state = host.path("/var/lib/twinedge")
+        self.write("/var/lib/twinedge/current", "r1\n")
+        self.write("/var/lib/twinedge/lock", "t\nme\n1\n9999999999\n")
+        self.write("/etc/app", OLD)
+        self.write("/etc/other", OLD)
+        self.write("/etc/kept/.keep", "")
+        for n in range(3):
+            self.write(f"{self.release}/new/{n}", NEW)
+        self.activation("")
+        self.write(f"{self.release}/release.sh", f'{self.script()}\n"$@"\n')
+
+    release = "/var/lib/twinedge/releases/r2"
+
+    def write(self, path: str, text: str) -> None:
+        inside = self.host.path(path)
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        inside.write_text(text)
+
+    def read(self, path: str) -> str:
+        inside = self.host.path(path)
+        return inside.read_text() if inside.exists() else ABSENT
+
+    def activation(self, run: str, check: str = "true") -> None:
+        """What putting the files to use does; and the manifest, by the files as they are."""
+        self.write(f"{self.release}/activate/1-app.run", f"{run}\n")
+        self.write(f"{self.release}/activate/1-app.check", f"{check}\n")
+        self.write(f"{self.release}/activate/1-app.patience", "5\n")
+        lines = "".join(
+            f"{n} 0644 root:root {self.digest(NEW)} {base} 1-app {path[5:]} {path}\n"
+            for n, (path, base) in enumerate(
+                {
+                    "/etc/app": self.digest(OLD),
+                    "/etc/other": self.digest(OLD),
+                    "/etc/kept/new": ABSENT,
+                }.items()
+            )
+        )
+        self.write(f"{self.release}/manifest", lines)
+
+    def digest(self, text: str) -> str:
+        self.write("/tmp/text", text)
+        return self.run('digest_of /tmp/text; say "$digest"').strip()
+
+    @staticmethod
+    def script() -> str:
+        return f"{FRONT}{host_side('write.sh', 'release.sh')}"
+
+    def run(self, words: str) -> str:
+        """What the script prints when it is told `words`."""
+        done = self.host.root.run(["sh", "-c", f"{self.script()}\n{words}"])
+        return done.stdout.decode() + done.stderr.decode()
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        return self.read("/etc/app"), self.read("/etc/other"), self.read("/etc/kept/new")
+
+    @property
+    def current(self) -> str:
+        return self.read("/var/lib/twinedge/current").strip()
+
+    @property
+    def pending(self) -> str:
+        return self.read("/var/lib/twinedge/pending")
+
+
+BEFORE, AFTER = (OLD, OLD, ABSENT), (NEW, NEW, NEW)
+
+
+@pytest.fixture(params=SHELLS)
+def undo(request: pytest.FixtureRequest, host: FakeHost) -> Undo:
+    host.use_shell(request.param)
+    return Undo(host)
+
+
+def test_a_revert_ends_a_commit_that_is_still_at_work_and_all_that_it_runs(undo: Undo):
+    undo.activation("echo $$ > /activating; sleep 3")
+    told = undo.run(
+        "start_commit > /told 2>&1 & until [ -s /activating ]; do sleep 0.1; done\n"
+        "revert; wait; cat /told"
+    )
+    assert "reverted r2" in told
+    assert "the commit was ended on the host, which goes back to what it had" in told
+    assert "committed r2" not in told
+    assert (undo.current, undo.files, undo.pending) == ("r1", BEFORE, ABSENT)
+    assert not is_running(undo.read("/activating").strip())
+
+
+def is_running(pid: str) -> bool:
+    command = Path("/proc", pid, "cmdline")
+    return command.exists() and command.read_bytes() != b""
+
+
+def test_what_has_the_number_of_an_ended_sleeper_is_left_alone(undo: Undo):
+    told = undo.run(
+        "setsid sleep 60 & other=$!; /bin/sleep 0.5; echo $other > $state/sleeper\n"
+        "disarm; kill -0 $other && say it runs; kill $other"
+    )
+    assert "it runs" in told
+
+
+@pytest.mark.parametrize("signal", ["HUP", "PIPE", "TERM"])
+def test_a_stage_whose_connection_ends_leaves_no_lock(undo: Undo, signal: str):
+    undo.run(f"id=r3; begin_stage; kill -{signal} $$; end_stage")
+    assert undo.read("/var/lib/twinedge/lock") == ABSENT
+    assert not undo.host.path("/var/lib/twinedge/releases/r3").exists()
+
+
+@pytest.mark.parametrize(
+    ("flock", "seen"),
+    [
+        (None, "not installed there: flock"),
+        ("#!/bin/sh\necho 'Usage: flock [-sxun] FD' >&2\nexit 1\n", "flock there is busybox's"),
+    ],
+)
+def test_a_host_without_a_flock_that_waits_is_refused_in_words(
+    undo: Undo, flock: str | None, seen: str
+):
+    if flock is None:
+        look = 'command() { [ "$2" != flock ] && type "$2"; }; look < /dev/null'
+    else:
+        undo.host.stub("flock", flock)
+        look = "PATH=/usr/local/sbin:$PATH; look < /dev/null"
+    assert f"failed {seen}" in undo.run(look)
