@@ -121,9 +121,10 @@ class Host(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck(Strict):
-    """What a healthy service answers. An empty `body` accepts any.
+    """What a healthy service answers: `status`, and `body` somewhere in it (empty: any).
 
-    Each Caddy asks every `interval` seconds and waits `timeout` seconds for the answer.
+    So `verify` judges it, and each Caddy, which asks every `interval` seconds and waits `timeout`
+    seconds for the answer.
     """
 
     path: UrlPath

@@ -52,6 +52,7 @@ class Origin:
                 web.get("/", self._index),
                 web.post("/echo", self._echo),
                 web.get("/headers", self._headers),
+                web.get("/answer", self._answer),
                 web.get("/slow", self._slow),
                 web.get("/large", self._large),
                 web.get("/socket.io/", self._socket),
@@ -93,6 +94,11 @@ class Origin:
     async def _headers(self, request: web.Request) -> web.Response:
         got = request.headers
         return web.json_response({name: ", ".join(got.getall(name)) for name in got})
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        """The status and the body that are asked for."""
+        status = int(_number(request, "status", 200))
+        return web.Response(status=status, text=request.query.get("body", ""))
 
     async def _slow(self, request: web.Request) -> web.Response:
         await asyncio.sleep(_number(request, "seconds", 1.0))

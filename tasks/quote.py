@@ -37,6 +37,17 @@ def token(value: object) -> Quoted:
     return Quoted(text)
 
 
+def caddy_pattern(text: str) -> Quoted:
+    """A regular expression of Go (RE2) that finds `text` as it is, as one word of a Caddyfile.
+
+    All of ASCII but letters and digits is written as its number, so that neither RE2 nor the
+    Caddyfile (quotes, `{$NAME}`, `{placeholder}`) finds anything to read in it. The empty text
+    is an empty word, which Caddy takes for no expression.
+    """
+    plain = (c if c.isalnum() or not c.isascii() else f"\\x{ord(c):02x}" for c in text)
+    return Quoted(f"`{''.join(plain)}`")
+
+
 def yaml_string(value: object) -> Quoted:
     """A double-quoted YAML scalar on one line."""
     return Quoted(yaml.safe_dump(str(value), default_style='"', width=sys.maxsize).rstrip("\n"))

@@ -3,7 +3,7 @@
 from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 from tasks.host import host_side
-from tasks.quote import Quoted, token
+from tasks.quote import Quoted, caddy_pattern, token
 from tasks.quote import shell as word
 
 TLS_PORT = 443
@@ -125,10 +125,10 @@ def _tls(tls: Tls) -> Quoted:
 
 
 def _check(health: HealthCheck | None) -> Quoted:
-    """The arguments of an active check: path, interval, timeout."""
+    """The arguments of an active check: path, interval, timeout, status, body."""
     assert health is not None, "a web service has a health check"
-    words = (health.path, _duration(health.interval), _duration(health.timeout))
-    return Quoted(" ".join(map(token, words)))
+    words = (health.path, _duration(health.interval), _duration(health.timeout), health.status)
+    return Quoted(" ".join([*map(token, words), caddy_pattern(health.body)]))
 
 
 def _duration(seconds: float) -> str:

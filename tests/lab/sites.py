@@ -62,11 +62,23 @@ def scheduled(lab: Lab, controller: str, folder: str, schedule: object, **data: 
 
     `data` are further keys of the site data.
     """
-    names = ("config", "hosts", "groups", "defaults", "services", "mcp")
-    files = {f"{name}.yaml": read(lab, name) for name in names}
+    files = _files(lab)
     files["defaults.yaml"]["data"] |= {"schedule": schedule, **data}
     write(lab, controller, folder, files)
     return f"{folder}/config.yaml"
+
+
+def with_service(lab: Lab, controller: str, folder: str, name: str, **keys: object) -> str:
+    """The lab's site with other `keys` of one service; gives its Nornir settings."""
+    files = _files(lab)
+    files["services.yaml"]["services"][name] |= keys
+    write(lab, controller, folder, files)
+    return f"{folder}/config.yaml"
+
+
+def _files(lab: Lab) -> dict[str, dict[str, Any]]:
+    names = ("config", "hosts", "groups", "defaults", "services", "mcp")
+    return {f"{name}.yaml": read(lab, name) for name in names}
 
 
 def _services(lab: Lab, version: str) -> dict[str, object]:

@@ -4,13 +4,12 @@ import json
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lab.api import Lab
-from tests.lab.conftest import shell, through_caddy
+from tests.lab.conftest import served_by, shell
 from tests.patience import until
 
 HOLD = 5  # seconds; a drill that is long enough to see
@@ -22,24 +21,6 @@ TIMES = {"slowest GET", "fallback answers after", "primary is back after"}
 
 
 BROKEN = "/run/systemd/system/organizr.service.d"  # a unit that cannot start any more
-
-
-@pytest.fixture
-def steady(lab: Lab) -> Iterator[Lab]:
-    """The lab with both Caddys serving organizr from its primary, as a preflight wants it.
-
-    A reload forgets that the primary was down: quicker than two more health checks.
-    """
-    for edge in ("vps1", "vps2"):
-        if served_by(lab, edge) != "100.102.55.88:80":
-            shell(lab, edge, "systemctl reload caddy")
-    until(lambda: {served_by(lab, edge) for edge in ("vps1", "vps2")} == {"100.102.55.88:80"})
-    yield lab
-    shell(lab, "vps2", "sh /var/lib/twinedge/drill/drill.sh restore_drill 2>/dev/null || :")
-
-
-def served_by(lab: Lab, edge: str) -> str:
-    return through_caddy(lab, edge, "organizr.edge.test").headers.get("x-served-by", "")
 
 
 def drill(lab: Lab, *arguments: str, host: str = "client") -> "subprocess.CompletedProcess[str]":

@@ -74,7 +74,8 @@ def test_both_caddys_ask_a_primary_in_the_same_order(site: Site):
         text = rendered(site, host)["caddy"].text
         organizr = text.split("(service_organizr)")[1].split("(service_")[0]
         assert "reverse_proxy @safe 100.102.55.88:80 100.67.88.109:80 {" in organizr
-        assert "lb_policy first" in text and "import failover /api/v2/ping 10s 2s" in organizr
+        assert "lb_policy first" in text
+        assert "import failover /api/v2/ping 10s 2s 200 `pong`" in organizr
 
 
 def test_services_that_are_all_alike_are_asked_at_home_first(site: Site):

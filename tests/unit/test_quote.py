@@ -39,6 +39,14 @@ def test_a_lua_value_reads_back_as_itself_in_plain_characters(text: str):
     assert lua_reads(quote.lua_string(text)) == text
 
 
+@given(HOSTILE)
+def test_a_pattern_for_caddy_finds_the_text_and_holds_no_mark_of_any_syntax(text: str):
+    word = quote.caddy_pattern(text)
+    assert word[0] == word[-1] == "`"
+    assert re.fullmatch(word[1:-1], text)
+    assert re.fullmatch(r"([A-Za-z0-9]|\\x[0-9a-f]{2}|[^\x00-\x7f])*", word[1:-1])
+
+
 @given(st.dictionaries(HOSTILE, HOSTILE, max_size=3))
 def test_a_json_document_reads_back_as_itself(value: dict[str, str]):
     assert json.loads(quote.json_document(value)) == value
