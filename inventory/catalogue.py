@@ -44,7 +44,7 @@ Manager = Literal["systemd", "docker", "unraid"]
 Access = Literal["protected", "open", "tailnet"]
 
 TAILNET = ("100.64.0.0/10", "fd7a:115c:a1e0::/48")  # every tailnet's addresses
-RETRY_WINDOW = 10.0  # seconds for which a Caddy looks for somebody who answers
+SLOWEST = 10.0  # seconds that a read may take in a failover: header_timeout, then a last try of 5
 
 # Never synced, whatever the entry says: half files, live databases, logs.
 NEVER_SYNCED = (
@@ -209,7 +209,7 @@ class Service(Strict):
         given = self.budget
         return replace(
             given,
-            slowest=given.slowest or RETRY_WINDOW,
+            slowest=given.slowest or SLOWEST,
             failover=given.failover or interval + timeout,
             failback=given.failback or 2 * interval + timeout,
         )

@@ -1,6 +1,6 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
-from inventory.catalogue import RETRY_WINDOW, Catalogue, HealthCheck, Host, Tls
+from inventory.catalogue import Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 from tasks.host import host_side
 from tasks.quote import Quoted, caddy_pattern, token
@@ -27,7 +27,6 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         guests=catalogue.site.guests,
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
-        retry_window=_duration(RETRY_WINDOW),
         services=[
             {
                 "name": service.name,

@@ -107,10 +107,10 @@ def get(lab: Lab, host: str, url: str, *options: str) -> Answer:
     return Answer(int(lines[0].split()[1]), {k.lower(): v for k, v in headers.items()}, body)
 
 
-def through_caddy(lab: Lab, edge: str, hostname: str, path: str = "/") -> Answer:
-    """What the client on the tailnet gets from the Caddy of `edge`."""
-    address = lab.machines[edge].tailnet
-    return get(lab, "client", f"https://{hostname}{path}", "--resolve", f"{hostname}:443:{address}")
+def through_caddy(lab: Lab, edge: str, hostname: str, path: str = "/", *options: str) -> Answer:
+    """What the client on the tailnet gets from the Caddy of `edge`; `options` are curl's."""
+    there = ("--resolve", f"{hostname}:443:{lab.machines[edge].tailnet}")
+    return get(lab, "client", f"https://{hostname}{path}", *there, *options)
 
 
 def shell(lab: Lab, host: str, script: str) -> str:

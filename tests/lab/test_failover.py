@@ -106,7 +106,7 @@ def executed_twice(lab: Lab) -> list[str]:
     log = "cat /var/lib/origin/organizr.posts.jsonl 2>/dev/null || :"
     lines = [line for host in ("vps1", "vps2") for line in shell(lab, host, log).splitlines()]
     counts = Counter(json.loads(line)["id"] for line in lines)
-    return [identity for identity, count in counts.items() if count > 1]
+    return [identity for identity, count in counts.items() if identity and count > 1]
 
 
 @pytest.mark.parametrize("fault", ["kill", "tunnel", "mesh"])

@@ -1,12 +1,13 @@
 """Which placement each Caddy asks: what it holds for healthy, and what it learns on the way."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from lab.api import Lab
 from tests.lab import sites
-from tests.lab.conftest import DEPLOY, EDGES, FALLBACK, PRIMARY, served_by
+from tests.lab.conftest import DEPLOY, EDGES, FALLBACK, PRIMARY, served_by, through_caddy
 from tests.patience import until
 
 LOGIN = {
@@ -19,6 +20,44 @@ LOGIN = {
 def test_a_primary_whose_health_page_says_something_else_loses_its_traffic(steady: Lab):
     steady.fault("error-page", "organizr@vps2")  # a 200 that says `database is locked`
     until(lambda: {served_by(steady, edge) for edge in EDGES} == {FALLBACK})
+
+
+def asked(lab: Lab, path: str, times: int, *options: str) -> list[str]:
+    """Who answered, and with what, through the Caddy of vps1, from the client's one connection."""
+    name = f"organizr.edge.test:443:{lab.machines['vps1'].tailnet}"
+    told = "%{http_code} %header{x-served-by}\\n"
+    urls = [f"https://organizr.edge.test{path}"] * times
+    sinks = [word for _ in urls for word in ("-o", "/dev/null")]
+    done = lab.run(
+        "client", ["curl", "-sk", "--resolve", name, "-w", told, *options, *sinks, *urls]
+    )
+    return done.stdout.splitlines()
+
+
+def test_one_path_that_answers_503_moves_nobody_else(steady: Lab):
+    """A failure counts for 15 s, so once a second for 60 s is never more than 16 of them."""
+    refused = asked(steady, "/answer?status=503", 16)
+    assert set(refused) == {f"503 {FALLBACK}"}, "both placements were asked"
+    reads, writes = asked(steady, "/", 3), asked(steady, "/echo", 3, "-d", "x")
+    assert set(reads + writes) == {f"200 {PRIMARY}"}
+
+
+def test_an_ill_app_is_left_alone_after_thirty_requests_and_no_read_is_lost(steady: Lab):
+    """Thirty requests are a second of 30/s. Its health page says that all is well."""
+    steady.fault("5xx-app", "organizr@vps2")
+    reads, writes = asked(steady, "/", 5), asked(steady, "/echo", 25, "-d", "x")
+    assert set(reads) == {f"200 {FALLBACK}"}
+    assert set(writes) <= {f"200 {FALLBACK}", f"503 {PRIMARY}"}
+    after = asked(steady, "/", 3) + asked(steady, "/echo", 3, "-d", "x")
+    assert set(after) == {f"200 {FALLBACK}"}
+
+
+def test_a_write_that_could_not_be_sent_is_taken_whole_by_the_fallback(steady: Lab):
+    steady.fault("kill", "organizr@vps2")
+    large = "x" * 100_000
+    done = through_caddy(steady, "vps1", "organizr.edge.test", "/echo", "-d", large)
+    assert (done.status, done.headers["x-served-by"]) == (200, FALLBACK)
+    assert json.loads(done.body)["body"] == large
 
 
 @pytest.fixture

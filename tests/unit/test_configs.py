@@ -78,6 +78,13 @@ def test_both_caddys_ask_a_primary_in_the_same_order(site: Site):
         assert "import failover /api/v2/ping 10s 2s 200 `pong`" in organizr
 
 
+def test_a_failure_is_answered_for_by_another_placement_and_not_asked_again_in_place(site: Site):
+    text = rendered(site, "vps1")["caddy"].text
+    shared = text.split("(failover) {")[1].split("\n}\n")[0]
+    assert "fail_duration 15s" in shared and "max_fails 20" in shared, "16 in 15 s move nobody"
+    assert "lb_retr" not in text and "lb_try" not in shared
+
+
 def test_services_that_are_all_alike_are_asked_at_home_first(site: Site):
     for host, own in (("vps1", "100.67.88.109"), ("vps2", "100.102.55.88")):
         text = rendered(site, host)["caddy"].text
