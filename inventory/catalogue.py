@@ -153,9 +153,9 @@ class Service(Strict):
     """One service and its placements: `primary` (and `fallback`), or `hosts` all alike.
 
     A read (GET, HEAD) that gets no answer within `header_timeout` seconds is asked of the
-    fallback; a write has `write_timeout`, since nobody may repeat it. Paths below
-    `long_polls` may stay silent as long as they like. A drill asks `probe` (by default the
-    health check's path) and posts to `echo`.
+    fallback; a write has `write_timeout`, since nobody may repeat it. What is at a path of
+    `long_polls` or below it may stay silent as long as it likes. A drill asks `probe` (by
+    default the health check's path) and posts to `echo`.
     """
 
     name: Name

@@ -33,7 +33,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
                 "hostname": service.hostname,
                 "upstreams": catalogue.upstreams_from(host.name, service),
                 "check": _check(service.health),
-                "long_polls": [f"{path.rstrip('/')}/*" for path in service.long_polls],
+                "long_polls": [p for path in service.long_polls for p in _below(path)],
                 "header_timeout": _duration(service.header_timeout),
                 "write_timeout": _duration(service.write_timeout),
                 "failover": service.has_failover,
@@ -128,6 +128,12 @@ def _check(health: HealthCheck | None) -> Quoted:
     assert health is not None, "a web service has a health check"
     words = (health.path, _duration(health.interval), _duration(health.timeout), health.status)
     return Quoted(" ".join([*map(token, words), caddy_pattern(health.body)]))
+
+
+def _below(path: str) -> tuple[str, str]:
+    """What Caddy's `path` is told for a path and all below it."""
+    folder = path.rstrip("/")
+    return folder or "/", f"{folder}/*"
 
 
 def _duration(seconds: float) -> str:

@@ -1,13 +1,14 @@
 """Which placement each Caddy asks: what it holds for healthy, and what it learns on the way."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from lab.api import Lab
 from tests.lab import sites
-from tests.lab.conftest import DEPLOY, EDGES, FALLBACK, PRIMARY, served_by, through_caddy
+from tests.lab.conftest import DEPLOY, EDGES, FALLBACK, PRIMARY, served_by, shell, through_caddy
 from tests.patience import until
 
 LOGIN = {
@@ -58,6 +59,46 @@ def test_a_write_that_could_not_be_sent_is_taken_whole_by_the_fallback(steady: L
     done = through_caddy(steady, "vps1", "organizr.edge.test", "/echo", "-d", large)
     assert (done.status, done.headers["x-served-by"]) == (200, FALLBACK)
     assert json.loads(done.body)["body"] == large
+
+
+SOCKET = """
+import asyncio, ssl, sys, aiohttp
+from aiohttp.abc import AbstractResolver
+
+class There(AbstractResolver):
+    async def resolve(self, host, port=0, family=0):
+        return [{"hostname": host, "host": sys.argv[1], "port": port, "family": family,
+                 "proto": 0, "flags": 0}]
+    async def close(self):
+        pass
+
+async def main():
+    connector = aiohttp.TCPConnector(resolver=There(), family=2, ssl=False)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.ws_connect("https://organizr.edge.test/socket.io/") as socket:
+            for line in iter(sys.stdin.readline, ""):
+                await socket.send_str(line.strip())
+                print(await socket.receive_str(), flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_websocket_of_a_service_with_a_failover_outlives_a_reload(steady: Lab):
+    """Organizr names no long polls, so its websockets go the way of all reads."""
+    there = str(steady.machines["vps1"].tailnet)
+    client = steady.popen("client", ["python", "-c", SOCKET, there], stdin=subprocess.PIPE)
+    assert client.stdin and client.stdout
+
+    def echo(text: str) -> str:
+        client.stdin.write(f"{text}\n")
+        client.stdin.flush()
+        return client.stdout.readline().strip()
+
+    assert echo("before") == "before"
+    shell(steady, "vps1", "systemctl reload caddy")
+    assert echo("after") == "after"
+    client.communicate()
 
 
 @pytest.fixture

@@ -85,6 +85,17 @@ def test_a_failure_is_answered_for_by_another_placement_and_not_asked_again_in_p
     assert "lb_retr" not in text and "lb_try" not in shared
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/api/socket", "/api/socket /api/socket/*"), ("/io/", "/io /io/*"), ("/", "/ /*")],
+)
+def test_a_long_poll_is_at_its_path_and_below(site: Site, path: str, words: str):
+    site.change("services", "services.organizr.long_polls", [path])
+    organizr = rendered(site, "vps1")["caddy"].text.split("(service_organizr)")[1]
+    assert f"\t@live path {words}\n" in organizr
+    assert f"\t\tnot path {words}\n" in organizr
+
+
 def test_services_that_are_all_alike_are_asked_at_home_first(site: Site):
     for host, own in (("vps1", "100.67.88.109"), ("vps2", "100.102.55.88")):
         text = rendered(site, host)["caddy"].text
