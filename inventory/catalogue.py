@@ -73,7 +73,8 @@ class Paths(Strict):
 @dataclass(frozen=True, kw_only=True)
 class Host(Strict):
     """One machine. `address` is its tailnet address, over which everything runs; where it is
-    no address of Tailscale's, `tailnet` is false.
+    no address of Tailscale's, `tailnet` is false. `redirect` is false on an edge whose port 80
+    belongs to something that is not in the catalogue.
     """
 
     name: Name
@@ -84,6 +85,7 @@ class Host(Strict):
     manager: Manager
     sudo: Flag = False
     tailnet: Flag = True
+    redirect: Flag = True
     paths: Paths = field(default_factory=Paths)
     ssh: Ssh = field(default_factory=Ssh)
     login: Login = field(default_factory=Login)
@@ -445,6 +447,15 @@ class Catalogue:
             else:
                 stops.append(one.stop_at(hop))
         return (*stops, one.stop)
+
+    def on_port_80(self, edge: Host) -> Service | None:
+        """The service that answers http:// on the tailnet in Caddy's place, where one does."""
+        services = self.services.values()
+        return next((s for s in services if s.port == 80 and edge.name in s.placements), None)
+
+    def redirects(self, edge: Host) -> bool:
+        """Does the Caddy of `edge` lead http:// to https:// on the tailnet?"""
+        return edge.redirect and self.on_port_80(edge) is None
 
     def syncs_of(self, host: str) -> tuple[Sync, ...]:
         return tuple(sync for sync in self.syncs.values() if host in sync.hosts)

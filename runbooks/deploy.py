@@ -21,6 +21,7 @@ from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
 from runbooks.transaction.show import done_words, show_done, show_plans
 from tasks import release
+from tasks.configs import caddy
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
 from tasks.host import host_side
@@ -120,8 +121,9 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
     return {
         name: replace(
             make_plan(name, source.label, files[name], state),
-            warnings=tuple(
-                warnings(session.catalogue.hosts[name], session.catalogue, state.listening)
+            warnings=(
+                *caddy.warnings(session.catalogue.hosts[name], session.catalogue),
+                *warnings(session.catalogue.hosts[name], session.catalogue, state.listening),
             ),
         )
         for name, state in outcome.done.items()

@@ -1,5 +1,7 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
+from collections.abc import Iterator
+
 from inventory.catalogue import Catalogue, HealthCheck, Host, Tls
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
 from tasks.host import host_side
@@ -43,6 +45,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             for service in catalogue.web_services
         ],
         page=_page(host, catalogue),
+        redirects=catalogue.redirects(host),
     )
     return ConfigFile(
         name="caddy",
@@ -52,6 +55,16 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         validate=VALIDATE,
         activation=_activation(host, catalogue),
     )
+
+
+def warnings(host: Host, catalogue: Catalogue) -> Iterator[str]:
+    """What a plan says of an edge whose Caddy cannot have port 80."""
+    service = catalogue.on_port_80(host)
+    if host.is_edge and service:
+        yield (
+            f"{service.name} has port 80 on {host.name}: http:// and any name leads to it there, "
+            "and not to https://; give it another port"
+        )
 
 
 def program(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
@@ -103,7 +116,8 @@ def _page(host: Host, catalogue: Catalogue) -> tuple[str, str] | None:
 def _activation(host: Host, catalogue: Catalogue) -> Activation:
     """With everything that it needs in itself: a revert takes the program away first."""
     port = catalogue.site.tunnel.caddy_port
-    settings = f"{_settings(host, catalogue)}ports='{TLS_PORT} {port}'\n"
+    ports = f"{TLS_PORT} {port}{' 80' if catalogue.redirects(host) else ''}"
+    settings = f"{_settings(host, catalogue)}ports={word(ports)}\n"
     settings += f"program={word(host.paths.caddy_program)}\n"
     return Activation(
         name="caddy",

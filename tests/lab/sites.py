@@ -68,10 +68,13 @@ def scheduled(lab: Lab, controller: str, folder: str, schedule: object, **data: 
     return f"{folder}/config.yaml"
 
 
-def with_service(lab: Lab, controller: str, folder: str, name: str, **keys: object) -> str:
-    """The lab's site with other `keys` of one service; gives its Nornir settings."""
+def with_services(
+    lab: Lab, controller: str, folder: str, changes: Mapping[str, Mapping[str, object]]
+) -> str:
+    """The lab's site with other keys of some services; gives its Nornir settings."""
     files = _files(lab)
-    files["services.yaml"]["services"][name] |= keys
+    for name, keys in changes.items():
+        files["services.yaml"]["services"][name] |= keys
     write(lab, controller, folder, files)
     return f"{folder}/config.yaml"
 

@@ -8,7 +8,17 @@ import pytest
 
 from lab.api import Lab
 from tests.lab import sites
-from tests.lab.conftest import DEPLOY, EDGES, FALLBACK, PRIMARY, served_by, shell, through_caddy
+from tests.lab.conftest import (
+    DEPLOY,
+    EDGES,
+    FALLBACK,
+    PRIMARY,
+    Answer,
+    get,
+    served_by,
+    shell,
+    through_caddy,
+)
 from tests.patience import until
 
 LOGIN = {
@@ -101,17 +111,35 @@ def test_a_websocket_of_a_service_with_a_failover_outlives_a_reload(steady: Lab)
     client.communicate()
 
 
-@pytest.fixture
-def asking_for_a_login(lab: Lab) -> Iterator[Lab]:
-    """The lab with an organizr whose health page is a 401, with a text full of marks."""
-    config = sites.with_service(lab, "vps2", "/root/sites/login", "organizr", health=LOGIN)
-    done = lab.run("vps2", [*DEPLOY, "--config", config])
+@pytest.fixture(scope="module")
+def other_site(deployed_lab: Lab) -> Iterator[Lab]:
+    """The lab with a service whose health page is a 401 with a text full of marks, and with
+    organizr, which has port 80, on vps2 alone.
+    """
+    changes = {"antigravity-manager": {"health": LOGIN}, "organizr": {"fallback": None}}
+    config = sites.with_services(deployed_lab, "vps2", "/root/sites/other", changes)
+    deployed_lab.heal()
+    deployed_lab.fault("stop", "organizr@vps1")
+    done = deployed_lab.run("vps2", [*DEPLOY, "--config", config])
     assert done.returncode == 0, done.stdout + done.stderr
-    yield lab
-    done = lab.run("vps2", DEPLOY)
+    assert "organizr has port 80 on vps2: http:// and any name leads to it" in done.stdout
+    yield deployed_lab
+    done = deployed_lab.run("vps2", DEPLOY)
     assert done.returncode == 0, done.stdout + done.stderr
+    deployed_lab.heal()
 
 
-def test_a_service_whose_health_page_asks_for_a_login_is_served(asking_for_a_login: Lab):
-    seen = [served_by(asking_for_a_login, edge) for _ in range(5) for edge in EDGES]
-    assert set(seen) == {PRIMARY}
+def test_a_service_whose_health_page_asks_for_a_login_is_served(other_site: Lab):
+    hostname = "antigravity.edge.test"
+    seen = [through_caddy(other_site, edge, hostname) for _ in range(5) for edge in EDGES]
+    assert {answer.status for answer in seen} == {200}
+
+
+def test_http_leads_to_https_where_no_service_has_port_80(other_site: Lab):
+    def typed(edge: str) -> Answer:
+        there = f"plex.edge.test:80:{other_site.machines[edge].tailnet}"
+        return get(other_site, "client", "http://plex.edge.test/a?b=c", "--resolve", there)
+
+    led = typed("vps1")
+    assert (led.status, led.headers["location"]) == (308, "https://plex.edge.test/a?b=c")
+    assert "organizr@vps2" in typed("vps2").headers["x-origin"]

@@ -96,6 +96,16 @@ def test_a_long_poll_is_at_its_path_and_below(site: Site, path: str, words: str)
     assert f"\t\tnot path {words}\n" in organizr
 
 
+def test_an_edge_leads_to_https_where_no_service_has_port_80(site: Site):
+    site.change("services", "services.organizr.fallback", None)  # it stays on vps2
+    redirect = "\nhttp:// {\n\timport tailnet\n\tredir https://{host}{uri} 308\n}\n"
+    first, second = (rendered(site, edge)["caddy"] for edge in ("vps1", "vps2"))
+    assert redirect in first.text and "http:// {" not in second.text
+    assert first.activation and "ports='443 8081 80'" in first.activation.command
+    site.change("hosts", "vps1.data", {"redirect": False})
+    assert "http:// {" not in rendered(site, "vps1")["caddy"].text
+
+
 def test_services_that_are_all_alike_are_asked_at_home_first(site: Site):
     for host, own in (("vps1", "100.67.88.109"), ("vps2", "100.102.55.88")):
         text = rendered(site, host)["caddy"].text
