@@ -78,7 +78,9 @@ def deploy(arguments: Namespace) -> int:
     for host in strangers:
         tell(host, "would get a key for its syncs, and learn its peer's")
     refuse_odd(plans)
-    begin.refuse_unmounted({name: plan.state for name, plan in plans.items()})
+    states = {name: plan.state for name, plan in plans.items()}
+    begin.refuse_unmounted(states)
+    begin.refuse_old(states)
     if arguments.plan_out:
         approved.save(plans, arguments.plan_out)
         out.print(f"saved; to apply exactly this: --apply --plan {arguments.plan_out}")

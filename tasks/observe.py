@@ -63,7 +63,7 @@ def script(
     host: Host, files: Sequence[ConfigFile], questions: Sequence[Question], limit: float
 ) -> str:
     """The whole script of one look. `limit` is each question's own, in seconds."""
-    untooled = [replace(config, tool=None) for config in files]  # versions take their time
+    untooled = [replace(config, tool=None, uses=()) for config in files]  # versions take their time
     jobs = "".join(
         f"job {word(q.name)} {' '.join(word(part) for part in q.words)}\n" for q in questions
     )

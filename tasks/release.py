@@ -106,7 +106,7 @@ def look(task: Task, host: Host, files: Sequence[ConfigFile], also: str = "") ->
 
 def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
     """The script that prints what `parse_state` reads."""
-    tools = {config.tool.name: config.tool.version for config in files if config.tool}
+    tools = {tool.name: tool.version for config in files for tool in config.tools}
     paths = (
         f"{n} {'secret' if config.secret else 'plain'} {config.path}\n"
         for n, config in enumerate(files)

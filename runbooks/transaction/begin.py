@@ -16,6 +16,7 @@ from tasks.checks import service
 from tasks.checks.finding import Status
 from tasks.live import HostState
 from tasks.release import Run
+from tasks.tools import too_old
 
 
 def add_flags(flags: ArgumentParser) -> None:
@@ -102,6 +103,13 @@ def refuse_unmounted(states: Mapping[str, HostState]) -> None:
     missing = [f"{host}: {s.unmounted_words}" for host, s in states.items() if s.unmounted]
     if missing:
         raise RolloutFailed("\n".join(missing) + "\nnothing was changed on any host")
+
+
+def refuse_old(states: Mapping[str, HostState]) -> None:
+    """Raise RolloutFailed where a program is too old for what we would write."""
+    old = [words for host, state in states.items() for words in too_old(host, state.tools)]
+    if old:
+        raise RolloutFailed("\n".join(old) + "\nnothing was changed on any host")
 
 
 def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:

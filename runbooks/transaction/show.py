@@ -12,6 +12,7 @@ from runbooks.cli import out, tell
 from runbooks.transaction.rollout import Rollout
 from tasks.plan import FileChange, HostPlan
 from tasks.timers import TimerState
+from tasks.tools import TOOLS
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -79,7 +80,7 @@ def _notes(plan: HostPlan) -> Iterator[str]:
     if state.pending:
         yield state.pending_words
     for tool in sorted(tool for tool, version in state.tools.items() if version is None):
-        yield f"{tool} is not installed: no validation of its config there"
+        yield f"{tool} is not installed: {TOOLS[tool].without}"
     for path in plan.orphans:
         yield f"{path} is not managed any more and stays as it is"
 

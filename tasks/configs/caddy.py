@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Tls
-from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.host import host_side
 from tasks.quote import Quoted, caddy_pattern, token
 from tasks.quote import shell as word
+from tasks.tools import CADDY, NFT
 
 TLS_PORT = 443
 RUNTIME = "twinedge-caddy"  # a folder of /run, of Caddy's user alone
@@ -51,7 +52,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="caddy",
         path=host.paths.caddy,
         text=text,
-        tool=Tool(name="caddy", version="caddy version"),
+        tool=CADDY,
         validate=VALIDATE,
         activation=_activation(host, catalogue),
     )
@@ -79,7 +80,8 @@ def program(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         path=host.paths.caddy_program,
         text=text,
         mode=0o755,
-        tool=Tool(name="caddy", version="caddy version"),
+        tool=CADDY,
+        uses=(NFT,),
         validate='sh -n "$1"',
         activation=_activation(host, catalogue),
     )

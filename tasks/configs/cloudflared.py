@@ -4,7 +4,8 @@ from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host
 from inventory.secret import Secret
-from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
+from tasks.tools import CLOUDFLARED
 
 # The order of flags matters: with --config after `validate` the real binary prints its
 # usage and exits 0 even for a bad file. An unknown key is a warning in place of `OK`.
@@ -45,7 +46,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="cloudflared",
         path=host.paths.cloudflared,
         text=text,
-        tool=Tool(name="cloudflared", version="cloudflared --version"),
+        tool=CLOUDFLARED,
         validate=VALIDATE,
         activation=_activation(catalogue),
     )

@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tasks.tools import Tool
+
 MADE_BY = "Made by twinedge from git commit"
 HEADER_LINES = 3  # the header stands on one of the first lines, or nowhere
 ABSENT = "absent"  # the digest of a file that is not there
@@ -14,14 +16,6 @@ class Render(Protocol):
     """Renders a template of templates/ with the given values; `made_by` is always there."""
 
     def __call__(self, template: str, /, **values: Any) -> str: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A program on the host that knows a config; `version` is the command that tells it."""
-
-    name: str
-    version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +38,9 @@ class Activation:
 class ConfigFile:
     """One managed file; where `text` is None, a path at which no file may be.
 
-    `validate` is POSIX sh with the staged copy as $1, and needs `tool`. `folders` must
-    exist for the config to make sense; the deploy makes missing ones.
+    `validate` is POSIX sh with the staged copy as $1, and needs `tool`; `uses` are further
+    programs that it has no sense or less sense without. `folders` must exist for the config
+    to make sense; the deploy makes missing ones.
     """
 
     name: str
@@ -55,9 +50,14 @@ class ConfigFile:
     mode: int = 0o644
     secret: bool = False
     tool: Tool | None = None
+    uses: tuple[Tool, ...] = ()
     validate: str = ""
     activation: Activation | None = None
     folders: tuple[str, ...] = ()
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return (self.tool, *self.uses) if self.tool else self.uses
 
     @property
     def digest(self) -> str:

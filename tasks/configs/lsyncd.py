@@ -1,7 +1,8 @@
 """lsyncd: the daemon that notices changes in the synced directories of an edge."""
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
+from tasks.tools import LSYNCD
 
 ACTIVATION = Activation(
     name="lsyncd",
@@ -41,7 +42,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="lsyncd",
         path=host.paths.lsyncd,
         text=text,
-        tool=Tool(name="lsyncd", version="lsyncd -version"),
+        tool=LSYNCD,
         validate=VALIDATE,
         activation=ACTIVATION,
         folders=tuple(sync.directory for sync in syncs),

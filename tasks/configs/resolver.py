@@ -2,8 +2,9 @@
 
 from inventory.catalogue import Catalogue, Host, Sync
 from tasks.configs import sync
-from tasks.configs.file import SERVICES, Activation, ConfigFile, Render, Tool
+from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.quote import shell as word
+from tasks.tools import UNBOUND
 
 RELOAD = "systemctl reload-or-restart unbound"
 
@@ -27,7 +28,7 @@ def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         name="resolver",
         path=host.paths.resolver,
         text=text,
-        tool=Tool(name="unbound-checkconf", version="unbound -V"),
+        tool=UNBOUND,
         validate='unbound-checkconf "$1"',
         activation=_activation(host, own),
         folders=tuple(f for one in own for f in (one.directory, sync.records(host, one))),

@@ -14,7 +14,8 @@ from inventory.catalogue import Catalogue, Host
 from inventory.hours import DAYS
 from inventory.schedule import Schedule, Timing
 from inventory.source import ROOT
-from tasks.configs.file import TIMERS, Activation, ConfigFile, Render, Tool
+from tasks.configs.file import TIMERS, Activation, ConfigFile, Render
+from tasks.tools import SYSTEMD
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "verify": ("runbooks/verify.py", "--quiet"),
@@ -27,7 +28,6 @@ CAUGHT_UP = ("sync", "readiness")
 HEARD = "/run/twinedge/heard"  # a file for each host that gives signs of life; not kept at boot
 FIRST = 60  # seconds from the boot to the first run, at most
 
-TOOL = Tool(name="systemd-analyze", version="systemd-analyze --version")
 # The staged copy has no name that systemd takes; a timer asks for its service.
 VALIDATE = """\
 cp "$1" "$scratch/{unit}" || exit 1
@@ -187,7 +187,7 @@ def _unit(host: Host, unit: str, text: str | None, schedule: Schedule) -> Config
         name=unit,
         path=f"{host.paths.units}/{unit}",
         text=text,
-        tool=TOOL if text else None,
+        tool=SYSTEMD if text else None,
         validate=VALIDATE.format(unit=unit, job=unit.partition(".")[0]) if text else "",
         activation=_activation(host, schedule),
     )

@@ -3,11 +3,12 @@
 from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host, Sync
-from tasks.configs.file import ConfigFile, Render, Tool
+from tasks.configs.file import ConfigFile, Render
 from tasks.configs.lsyncd import ACTIVATION
 from tasks.host import host_side
 from tasks.quote import Quoted
 from tasks.quote import shell as word
+from tasks.tools import SYSTEMD, UNISON
 
 # A service that is stopped on purpose stays stopped. Not `docker kill -s HUP`: docker takes any
 # signal for a stop on purpose, and does not start such a container after a reboot any more; nor
@@ -49,7 +50,8 @@ def program(host: Host, _: Catalogue, render: Render) -> ConfigFile:
         path=host.paths.sync,
         text=text,
         mode=0o755,
-        tool=Tool(name="unison", version="unison -version"),
+        tool=UNISON,
+        uses=(SYSTEMD,),
         validate='sh -n "$1"',
         activation=ACTIVATION,
     )

@@ -28,6 +28,17 @@ def test_looking_shows_the_diff_and_leaves_nothing_on_a_host(deploy: Runbook, ho
     assert not hosts["vps1"].path(CADDYFILE).exists()
 
 
+def test_debians_own_caddy_is_refused_in_words_before_anything_is_written(
+    deploy: Runbook, hosts: FakeHosts
+):
+    hosts["vps1"].stub("caddy", "echo 2.6.2\n")
+    done = deploy("--apply")
+    assert done.status == 1
+    assert "caddy 2.6.2 on vps1 is too old: 2.11.4 is needed; Caddy's own packages" in done.err
+    assert "nothing was changed on any host" in done.err
+    assert not any(hosts[name].state.exists() for name in ("vps1", "vps2", "unraid"))
+
+
 def test_applying_puts_every_file_in_place_and_activates_it(deploy: Runbook, hosts: FakeHosts):
     done = deploy("--apply")
     assert (done.status, done.err) == (0, "")

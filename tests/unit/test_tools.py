@@ -1,0 +1,32 @@
+"""The one table of least versions: what is too old, and that the README says the same."""
+
+import pytest
+
+from tasks.tools import CADDY, TOOLS, too_old
+from tests.site import ROOT
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [
+        ("2.6.2", True),
+        ("2.11.3", True),
+        ("2.11", True),
+        ("2.11.4", False),
+        ("2.11.10", False),
+        ("3.0", False),
+        ("of unknown version", False),
+    ],
+)
+def test_a_version_is_compared_number_by_number(version: str, old: bool):
+    assert CADDY.is_older(version) is old
+
+
+def test_what_is_not_installed_is_not_too_old():
+    assert not list(too_old("vps1", {"caddy": None, "unison": "2.53.7", "other": "0.1"}))
+
+
+def test_the_readme_has_the_same_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for tool in TOOLS.values():
+        assert f"| `{tool.name}` | {tool.least} |" in text
