@@ -29,6 +29,7 @@ exec >/var/log/syslog 2>&1
 mkdir -p /run/sshd /sys/fs/cgroup/init
 echo 1 >/sys/fs/cgroup/init/cgroup.procs
 echo $$ >/sys/fs/cgroup/init/cgroup.procs
+bash /boot/config/go
 . /boot/config/disk.cfg
 [ "$startArray" = no ] || {ARRAY} start
 : >{BOOTED}
@@ -103,3 +104,4 @@ def provision(root: Root, *, name: str, key: str, python: Path, checkout: Path) 
     root.link("/root/.ssh", KEYS)
     root.write(f"{KEYS}/authorized_keys", f"{key}\n", mode=0o600)
     root.write("/boot/config/disk.cfg", "startArray=yes\n")
+    root.write("/boot/config/go", "#!/bin/bash\n# Unraid starts its web GUI here.\n")

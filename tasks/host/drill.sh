@@ -6,29 +6,31 @@
 # tasks/drill/restore.py puts assignments in front and a verb behind; a copy lies beside
 # the armed restore, so that the host can undo the fault without its controller.
 #
-#   $state/drill/armed       id and deadline of the drill that may have broken something, and
-#                            the token of its lock
+#   $state/drill/armed       id and deadline of the drill that may have broken something, the
+#                            token of its lock; and a stamp, as in `pending`
 #   $state/drill/undo.sh     takes the fault back; healthy.sh succeeds once it has, and
 #                            ended.sh where the fault is over though nobody undid it
 #   $state/drill/effect      boot and uptime until which the fault may still be made, though
 #                            whoever made it is gone
-#   $state/drill/drill.sh    this text with its assignments, run by the timer and at boot
+#   $state/drill/drill.sh    this text with its assignments, which waits and runs at boot
 #
 # `armed` is written before the fault and goes only after healthy.sh has succeeded.
 
 drill=$state/drill
-UNIT=twinedge-drill
+RESTORE=twinedge-restore # the unit of whoever waits; twinedge-drill is the schedule's job
 HEAL_SECONDS=20  # that a restored service may take until healthy.sh succeeds
 MARGIN_SECONDS=5  # that docker may need beyond the timeout of a stop
 takes=0  # seconds; the fault's own stands behind, where there is one
-AGAIN_SECONDS=5  # until a restore that failed is tried again
 
 # --- look: what a preflight needs, changing nothing ----------------------------------------
 
 look_drill() { # on standard input, a line a question: N URL
     look </dev/null
-    [ -e "$drill/armed" ] && say "armed $(tr '\n' ' ' < "$drill/armed")"
-    if has_systemd && systemctl -q is-active $UNIT.timer; then say "timer $UNIT"; fi
+    if [ -e "$drill/armed" ]; then
+        left_of "$drill/armed" 2 4
+        say "armed $(line_of "$drill/armed" 1) $(on_the_clock)"
+    fi
+    if has_systemd && systemctl -q is-active $RESTORE; then say "timer $RESTORE"; fi
     while read -r n url; do
         body=$(fetch "$url" | base64 | tr -d '\n')
         say "asked $n $body"
@@ -46,19 +48,20 @@ begin_drill() {
     mkdir -p "$drill" || die "cannot make $drill"
     chmod 700 "$state" "$drill"
     guarded take_lock || exit 3
-    [ ! -e "$state/pending" ] || give_up "release $(sed -n 1p "$state/pending") is not confirmed yet"
+    [ ! -e "$state/pending" ] || give_up "release $(line_of "$state/pending" 1) is not confirmed yet"
     expired_drill
 }
 # One whose maker and whose host died before it was armed in full.
 expired_drill() {
     [ -e "$drill/armed" ] || return 0
-    until=$(sed -n 2p "$drill/armed")
-    [ "$(now)" -ge "${until:-0}" ] || give_up "drill $(sed -n 1p "$drill/armed") is not restored yet"
+    left_of "$drill/armed" 2 4
+    [ "$left" -le 0 ] || give_up "drill $(line_of "$drill/armed" 1) is not restored yet"
     ( restore_drill ) || give_up "an earlier drill could not be restored"
 }
 inject_drill() { # inject() holds the fault's commands, which take up to $takes seconds
-    printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$drill/armed" ||
-        { rm -f "$drill/armed"; give_up "cannot write to $drill: is the disk full?"; }
+    {
+        printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" && stamp "$window"
+    } > "$drill/armed" || { rm -f "$drill/armed"; give_up "cannot write to $drill: is the disk full?"; }
     durable "$drill/armed" || { rm -f "$drill/armed"; give_up "cannot write to $drill"; }
     if ! arm_drill || ! note_effect; then
         disarm_drill
@@ -85,28 +88,31 @@ put_drill() { # FILE, in base64 on standard input
     line "$text" | put "$drill/$1" || give_up "cannot write $drill/$1: is the disk full?"
 }
 
-# shellcheck disable=SC2086  # options, word by word
 arm_drill() {
     disarm_drill
     if has_systemd; then
-        drill_boot_unit && systemd-run --quiet --collect --unit=$UNIT --on-active="$window" \
-            --timer-property=AccuracySec=100ms --property=Restart=on-failure \
-            --property=RestartSec=$AGAIN_SECONDS --property=StartLimitIntervalSec=0 \
-            /bin/sh "$drill/drill.sh" restore_drill
+        drill_boot_unit && stay $RESTORE /bin/sh "$drill/drill.sh" wait_and_restore
     else
-        # shellcheck disable=SC2016  # expanded by the sleeper's own shell
-        detach "$drill/sleeper" \
-            sh -c 'sleep "$1"; until sh "$2/drill.sh" restore_drill; do sleep "$3"; done' \
-            sh "$window" "$drill" $AGAIN_SECONDS
+        detach "$drill/sleeper" sh "$drill/drill.sh" wait_and_restore
     fi
 }
-disarm_drill() {
-    if has_systemd; then systemctl stop $UNIT.timer 2>/dev/null || :; fi
+wait_and_restore() {
+    waits=yes
+    while [ "$(line_of "$drill/armed" 1)" = "$id" ]; do
+        left_of "$drill/armed" 2 4
+        if [ "$left" -gt 0 ]; then sleep 1; else ( restore_drill ) || sleep "$AGAIN_SECONDS"; fi
+    done
+}
+disarm_drill() { # the timer is 0.1.0's, and not the schedule's of the same name
+    if has_systemd && [ "${waits:-no}" = no ]; then
+        systemctl stop $RESTORE 2>/dev/null || :
+        [ ! -e /run/systemd/transient/twinedge-drill.timer ] || systemctl stop twinedge-drill.timer
+    fi
     end_sleeper "$drill/sleeper" "$drill"
 }
 # A container that was stopped stays so after a power cut: this unit starts it.
 drill_boot_unit() {
-    unit=/etc/systemd/system/$UNIT-boot.service
+    unit=/etc/systemd/system/twinedge-drill-boot.service
     text="[Unit]
 Description=Undo the fault of a twinedge drill that a power cut ended
 ConditionPathExists=$drill/armed
@@ -123,7 +129,7 @@ ExecStart=/bin/sh $drill/drill.sh restore_drill
 WantedBy=multi-user.target"
     [ "$(cat "$unit" 2>/dev/null)" = "$text" ] && return 0
     ( umask 022; line "$text" | put "$unit" ) &&
-        systemctl daemon-reload && systemctl -q enable $UNIT-boot
+        systemctl daemon-reload && systemctl -q enable twinedge-drill-boot
 }
 
 # --- restore: by the controller, the timer, the boot or an operator; twice is harmless --------
@@ -136,8 +142,8 @@ restore_drill() { # with only_armed: not what broke after the drill was over
     flock 7 || die "the guard of $drill is stuck"
     while may_still_break; do sleep 0.2; done
     if [ -e "$drill/armed" ]; then
-        id=$(sed -n 1p "$drill/armed")
-        token=$(sed -n 3p "$drill/armed")
+        id=$(line_of "$drill/armed" 1)
+        token=$(line_of "$drill/armed" 3)
         if [ -e "$drill/ended.sh" ] && sh "$drill/ended.sh" >/dev/null 2>&1; then say "ended $id"; fi
     elif [ "${only_armed:-no}" = yes ] || [ ! -e "$drill/healthy.sh" ] ||
         sh "$drill/healthy.sh" >/dev/null 2>&1; then
@@ -153,10 +159,10 @@ restore_drill() { # with only_armed: not what broke after the drill was over
     say "restored $id"
 }
 heal() {
-    deadline=$(($(now) + HEAL_SECONDS))
+    deadline=$(($(up_for) + HEAL_SECONDS))
     until why=$(sh "$drill/healthy.sh" 2>&1); do
         why="${why:-healthy.sh fails}"
-        [ "$(now)" -lt $deadline ] || return 1
+        [ "$(up_for)" -lt $deadline ] || return 1
         sleep 0.2
     done
 }
@@ -165,5 +171,3 @@ may_still_break() {
     [ -e "$drill/effect" ] && [ "$(sed -n 1p "$drill/effect")" = "$(boot_id)" ] &&
         [ "$(up_for)" -lt "$(sed -n 2p "$drill/effect")" ]
 }
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
-up_for() { cut -d . -f 1 /proc/uptime; } # whole seconds

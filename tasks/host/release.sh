@@ -6,9 +6,10 @@
 # write.sh. tasks/release.py puts assignments in front and a verb behind; a copy lives in
 # every release, so that the host can finish or undo a commit without its controller.
 #
-#   $state/lock              who works on this host, until when
+#   $state/lock              token, holder, since, until; and a stamp (see deadlines)
 #   $state/current           id of the release that this host runs
-#   $state/pending           the release that is not confirmed yet, and its deadline
+#   $state/pending           the release that is not confirmed yet, its deadline, the token of
+#                            its lock; and a stamp
 #   $state/releases/ID/meta      commit, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
 #                     /folders   that must exist; /made, those that stage made
@@ -18,6 +19,9 @@
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
 # refuse is made before, so that going on and going back are renames only.
+
+REVERT=twinedge-revert # the unit of whoever waits for the deadline
+AGAIN_SECONDS=5 # until an undo that failed is tried again
 
 set -u
 umask 077
@@ -56,7 +60,38 @@ answers() {
     else wget -q -T 5 -O /dev/null "$1" || [ $? -eq 8 ]; fi
 }
 
-# --- the lock: four lines (token, holder, since, until), changed only under flock ------
+# --- deadlines: a clock that is set and a daemon that reloads move none -----------------
+#
+# A file with a deadline holds the wall clock's, which 0.1.0 wrote alone and reads; behind it
+# the stamp that counts: the boot, and since and until when in seconds of its uptime.
+# /proc/uptime is CLOCK_BOOTTIME: it goes on while the machine sleeps. Where it has gone back
+# (a container that was started again sees its own), there was a boot, too.
+
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+up_for() { cut -d . -f 1 /proc/uptime; } # whole seconds
+stamp() { # SECONDS from now: its three lines
+    begun=$(up_for)
+    printf '%s\n%s\n%s\n' "$(boot_id)" "$begun" "$((begun + $1))"
+}
+left_of() { # FILE WALL STAMP: sets left, seconds until its deadline; the lines where each stands
+    left=0
+    boot=$(line_of "$1" "$3")
+    if [ -z "$boot" ]; then
+        wall=$(line_of "$1" "$2")
+        if is_number "$wall"; then left=$((wall - $(now))); fi
+        return 0
+    fi
+    begun=$(line_of "$1" $(($3 + 1)))
+    until=$(line_of "$1" $(($3 + 2)))
+    up=$(up_for)
+    if [ "$boot" = "$(boot_id)" ] && is_number "$begun" && is_number "$until" && [ "$up" -ge "$begun" ]
+    then left=$((until - up)); fi
+}
+line_of() { sed -n "$2p" "$1" 2>/dev/null; } # FILE N
+is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
+on_the_clock() { echo $(($(now) + left)); } # what the wall clock shows then, as it goes now
+
+# --- the lock: changed only under flock --------------------------------------------------
 
 guarded() { # command…: alone on this host
     writable "$state/.guard" || die "cannot write to $state"
@@ -67,18 +102,23 @@ guarded() { # command…: alone on this host
     exec 9>&-
     return $guarded
 }
-lock_line() { sed -n "$1p" "$state/lock" 2>/dev/null; }
-holds_lock() { [ "$(lock_line 1)" = "$token" ]; }
-write_lock() { # until
-    printf '%s\n%s\n%s\n%s\n' "$token" "$holder" "$(now)" "$1" > "$state/lock.$token" &&
+holds_lock() { [ "$(line_of "$state/lock" 1)" = "$token" ]; }
+write_lock() {
+    {
+        printf '%s\n%s\n%s\n%s\n' "$token" "$holder" "$(now)" "$(($(now) + lease))" && stamp "$lease"
+    } > "$state/lock.$token" &&
         durable "$state/lock.$token" && mv -f "$state/lock.$token" "$state/lock"
+}
+tell_lock() { # WORD
+    left_of "$state/lock" 4 5
+    say "$1 $(sed 3q "$state/lock" | tr '\n' '\t')$(on_the_clock)"
 }
 take_lock() {
     if [ -e "$state/lock" ] && ! holds_lock && [ "$break_lock" != yes ]; then
-        until=$(lock_line 4)
-        [ "$(now)" -ge "${until:-0}" ] || { say "locked $(tr '\n' '\t' < "$state/lock")"; return 1; }
+        left_of "$state/lock" 4 5
+        [ "$left" -le 0 ] || { tell_lock locked; return 1; }
     fi
-    write_lock "$(($(now) + lease))" || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
+    write_lock || { rm -f "$state/lock.$token"; die "cannot write to $state"; }
 }
 drop_lock() { if holds_lock; then rm -f "$state/lock"; fi; }
 drop_idle_lock() { [ ! -e "$state/pending" ] && drop_lock; } # a commit that stood still then ends
@@ -121,8 +161,8 @@ look() { # on standard input, a line a file: N SECRET PATH
     say "now $(now)"
     missing_mount "$state/current"
     [ -z "$missing" ] || say "unmounted $missing"
-    [ -e "$state/lock" ] && say "lock $(tr '\n' '\t' < "$state/lock")"
-    [ -e "$state/pending" ] && say "pending $(tr '\n' ' ' < "$state/pending")"
+    [ ! -e "$state/lock" ] || tell_lock lock
+    [ ! -e "$state/pending" ] || tell_pending pending
     claims=/dev/null
     if [ -e "$state/current" ]; then
         say "current $(current)"
@@ -189,13 +229,17 @@ begin_stage() {
 # A host that was off when its revert was due, and that has no unit to do it at boot.
 expired_pending() {
     [ -e "$state/pending" ] || return 0
-    until=$(sed -n 2p "$state/pending")
-    if [ "$(now)" -lt "${until:-0}" ] && [ "$break_lock" != yes ]; then
-        say "unconfirmed $(tr '\n' ' ' < "$state/pending")"
+    left_of "$state/pending" 2 4
+    if [ "$left" -gt 0 ] && [ "$break_lock" != yes ]; then
+        tell_pending unconfirmed
         guarded drop_lock
         exit 3
     fi
     ( revert ) || die "the unconfirmed release could not be reverted"
+}
+tell_pending() { # WORD
+    left_of "$state/pending" 2 4
+    say "$1 $(line_of "$state/pending" 1) $(on_the_clock)"
 }
 abandon() {
     unmake_folders
@@ -309,7 +353,7 @@ commit() {
     trap '' HUP PIPE
     release=$state/releases/$id
     guarded holds_lock || die "the lock of this host is no longer ours"
-    [ ! -e "$state/pending" ] || die "release $(sed -n 1p "$state/pending") is not confirmed yet"
+    [ ! -e "$state/pending" ] || die "release $(line_of "$state/pending" 1) is not confirmed yet"
     write_changes || { clear_beside; die "$why"; }
     arm || { disarm; clear_beside; rm -f "$state/pending"; die "cannot arm the revert timer"; }
     say "armed $window"
@@ -348,7 +392,9 @@ write_changes() {
         set -- "$@" "$state/current.prev"
     fi
     put "$state/release.sh" < "$release/release.sh" || return 1
-    printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" > "$state/pending.next" || return 1
+    {
+        printf '%s\n%s\n%s\n' "$id" "$(($(now) + window))" "$token" && stamp "$window"
+    } > "$state/pending.next" || return 1
     durable "$@" "$release/manifest" "$release/changed" "$state/current.next" "$state/pending.next" || return 1
     why="the lock of this host is no longer ours"
     guarded publish_pending || return 1
@@ -407,10 +453,10 @@ activate() { # NAME: says what is wrong, or nothing
     return 1
 }
 is_healthy() { # NAME
-    deadline=$(($(now) + $(cat "$release/activate/$1.patience")))
+    deadline=$(($(up_for) + $(cat "$release/activate/$1.patience")))
     # shellcheck disable=SC1090  # written by stage; uses get and answers
     until said=$( . "$release/activate/$1.check" 2>&1 ); do
-        [ "$(now)" -lt "$deadline" ] || {
+        [ "$(up_for)" -lt "$deadline" ] || {
             why="${1#*-}: is not healthy after its activation: $(say "${said:-check failed}" | tail -n 1)"
             return 1
         }
@@ -420,19 +466,34 @@ is_healthy() { # NAME
 
 # --- the revert that outlives its controller ------------------------------------------------
 
-arm() {
+# A process that looks at the uptime each second. Not a timer: systemd begins the countdown
+# of --on-active anew at every daemon-reload, and a calendar follows a clock that is set.
+arm() { # [OPTION of systemd-run]
     disarm
     if has_systemd; then
-        boot_unit && systemd-run --quiet --collect --unit=twinedge-revert --on-active="$window" \
-            --timer-property=AccuracySec=1s /bin/sh "$state/release.sh" revert
+        boot_unit && stay "$REVERT" "$@" /bin/sh "$state/release.sh" wait_and_revert
     else
-        # shellcheck disable=SC2016  # expanded by the sleeper's own shell
-        detach "$state/sleeper" \
-            sh -c 'sleep "$1"; exec sh "$2/release.sh" revert' sh "$window" "$state"
+        boot_line && detach "$state/sleeper" sh "$state/release.sh" wait_and_revert
     fi
 }
-disarm() {
-    if has_systemd; then systemctl stop twinedge-revert.timer 2>/dev/null || :; fi
+stay() { # UNIT [OPTION] COMMAND…: started again however it ends, but for a success or a stop
+    staying=$1
+    shift
+    systemd-run --quiet --collect --unit="$staying" --property=Restart=always \
+        --property=RestartPreventExitStatus=0 --property=RestartSec=500ms \
+        --property=StartLimitIntervalSec=0 "$@"
+}
+wait_and_revert() {
+    waits=yes
+    while [ "$(line_of "$state/pending" 1)" = "$id" ]; do
+        left_of "$state/pending" 2 4
+        if [ "$left" -gt 0 ]; then sleep 1; else ( revert ) || sleep "$AGAIN_SECONDS"; fi
+    done
+}
+disarm() { # the timer is 0.1.0's
+    if has_systemd && [ "${waits:-no}" = no ]; then
+        systemctl stop "$REVERT.timer" "$REVERT.service" 2>/dev/null || :
+    fi
     end_sleeper "$state/sleeper" "$state"
 }
 # COMMAND in a session of its own, which outlives ours; its number stands in FILE.
@@ -478,16 +539,30 @@ WantedBy=sysinit.target"
     ( umask 022; line "$text" | put "$unit" ) &&
         systemctl daemon-reload && systemctl -q enable twinedge-boot
 }
+# The same on Unraid, whose root is in memory: its flash drive holds what is done at boot, before
+# the array is started and the state is there. Another system without systemd does nothing at boot.
+boot_line() {
+    go=/boot/config/go
+    [ -f $go ] || return 0
+    # shellcheck disable=SC2016  # expanded by the shell that runs it
+    text='setsid sh -c '\''until [ -e "$1" ]; do sleep 5; done; exec sh "$1" boot'\'" sh \
+'$state/release.sh' </dev/null >/dev/null 2>&1 & # twinedge: back to the last confirmed release"
+    ! grep -qxF -e "$text" $go || return 0
+    text="$(sed 1q $go)
+$text
+$(sed 1d $go)" || return 1
+    ( umask 022; line "$text" | put $go )
+}
 boot() {
     activation=no
-    revert
+    ( revert ) || arm --no-block
     rm -f "$state/lock"
 }
 revert() { # back to what stood before the pending release; harmless when there is none
     alone_with_pending
     if guarded drop_idle_lock; then disarm; say "nothing-pending"; return 0; fi
-    id=$(sed -n 1p "$state/pending")
-    token=$(sed -n 3p "$state/pending")
+    id=$(line_of "$state/pending" 1)
+    token=$(line_of "$state/pending" 3)
     release=$state/releases/$id
     stop_commit
     restore_files || { say "failed cannot restore a file of $id"; return 1; }
@@ -561,7 +636,7 @@ reactivate() { # nothing to activate at boot: the services start after us
 
 confirm() {
     alone_with_pending
-    [ "$(sed -n 1p "$state/pending" 2>/dev/null)" = "$id" ] ||
+    [ "$(line_of "$state/pending" 1)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
     # From here on a revert finds nothing to do.
     rm -f "$state/pending" || die "release $id cannot be confirmed: $state/pending cannot be removed"

@@ -42,7 +42,7 @@ def judged(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 def armed(lab: Lab, host: str = "vps2") -> bool:
     """Is anything of a drill left on the host: its note, its timer, its lock?"""
     left = shell(lab, host, "cd /var/lib/twinedge; ls drill/armed lock 2>/dev/null; "
-                            "systemctl is-active twinedge-drill.timer || :")  # fmt: skip
+                            "systemctl is-active twinedge-restore || :")  # fmt: skip
     return left.split() != ["inactive"]
 
 

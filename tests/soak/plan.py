@@ -34,7 +34,7 @@ STEPS = {
     "activate lsyncd": Step("systemctl restart lsyncd", 1),
     "move the pointer": Step("mv -f */current.next *", 1),
     "confirm: settle": Step("rm -f */pending", 1),
-    "confirm: disarm": Step("systemctl stop twinedge-revert.timer", 2),
+    "confirm: disarm": Step("systemctl stop twinedge-revert.*", 2),
     "unlock": Step("rm -f */lock", 1),
 }
 # (controller, the host that is broken, the faults, the first step): the canary is broken

@@ -107,6 +107,7 @@ WRITINGS = {
     "the revert's sleeper": Writing(
         scripts=RELEASE,
         call="init=none; arm && disarm && date > /armed",
+        before={"/disk/release.sh": "sleep 60\n"},
         made="/armed",
         syncs=False,
     ),
@@ -116,6 +117,13 @@ WRITINGS = {
         disk=UNITS,
         before={f"{UNITS}/twinedge-boot.service": OLD},
         made=f"{UNITS}/twinedge-boot.service",
+    ),
+    "what Unraid does at boot": Writing(
+        scripts=RELEASE,
+        call="boot_line",
+        disk="/boot/config",
+        before={"/boot/config/go": "#!/bin/bash\n/usr/local/sbin/emhttp\n"},
+        made="/boot/config/go",
     ),
     "the restore's unit": Writing(
         scripts=DRILL,

@@ -143,3 +143,79 @@ def test_a_host_without_a_flock_that_waits_is_refused_in_words(
         undo.host.stub("flock", flock)
         look = "PATH=/usr/local/sbin:$PATH; look < /dev/null"
     assert f"failed {seen}" in undo.run(look)
+
+
+def stamp(since: int, until: int, boot: str = "") -> str:
+    """The lines that count in what the new code writes; seconds from now."""
+    return f"{boot or boot_id()}\n{up_for() + since}\n{up_for() + until}\n"
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def up_for() -> int:
+    return int(float(Path("/proc/uptime").read_text().split()[0]))
+
+
+OTHER_BOOT = "0" * 36
+PAST, FAR = 1, 9_999_999_999  # by the wall clock
+DEADLINES = {
+    "to come": (PAST, lambda: stamp(-5, 600), False),
+    "over": (FAR, lambda: stamp(-5, -1), True),
+    "of another boot": (FAR, lambda: stamp(-5, 600, OTHER_BOOT), True),
+    "of an uptime that has gone back": (FAR, lambda: stamp(300, 600), True),  # a container's boot
+    "0.1.0's, to come": (FAR, str, False),
+    "0.1.0's, over": (PAST, str, True),
+}
+
+
+@pytest.mark.parametrize("deadline", DEADLINES)
+def test_a_deadline_is_of_this_boots_uptime_and_of_the_clock_only_where_0_1_0_wrote_it(
+    undo: Undo, deadline: str
+):
+    wall, stamped, is_over = DEADLINES[deadline]
+    undo.write("/var/lib/twinedge/pending", f"r2\n{wall}\nt\n{stamped()}")
+    undo.write(f"{undo.release}/changed", "")
+    told = undo.run("id=r3; begin_stage; trap - EXIT")
+    assert ("unconfirmed r2" in told) != is_over
+    assert (undo.pending == ABSENT) == is_over
+
+
+def test_a_lock_of_another_boot_is_no_obstacle_and_one_of_this_boot_is(undo: Undo):
+    theirs = f"x\nann\n1\n{FAR}\n"
+    undo.write("/var/lib/twinedge/lock", theirs + stamp(0, 600))
+    assert "locked x\tann" in undo.run("guarded take_lock")
+    undo.write("/var/lib/twinedge/lock", theirs + stamp(0, 600, OTHER_BOOT))
+    assert "locked" not in undo.run("guarded take_lock && write_lock")
+
+
+def test_what_is_written_is_what_0_1_0_reads(undo: Undo):
+    undo.run("now() { echo 1000; }; write_lock; release=$state/releases/r2; write_changes")
+    lock, pending = undo.read("/var/lib/twinedge/lock").split("\n"), undo.pending.split("\n")
+    assert lock[:4] == ["t", "me", "1000", "1060"]
+    assert pending[:3] == ["r2", "1060", "t"]
+    assert lock[4] == pending[3] == boot_id()
+
+
+def test_a_host_without_systemd_goes_back_when_its_time_is_over_and_disarms_itself(undo: Undo):
+    told = undo.run(
+        "window=2; start_commit; while [ -e $state/pending ]; do sleep 0.1; done\n"
+        "until [ ! -e $state/lock ] && [ ! -e $state/sleeper ]; do sleep 0.1; done"
+    )
+    assert "committed r2" in told
+    assert (undo.current, undo.files) == ("r1", BEFORE)
+
+
+def test_on_unraid_a_power_cut_is_followed_by_a_revert_once_the_state_is_there(undo: Undo):
+    undo.write("/boot/config/go", "#!/bin/bash\n/usr/local/sbin/emhttp\nexit 0\n")
+    undo.run("start_commit; start_commit; end_sleeper $state/sleeper $state")  # the power is cut
+    go = undo.read("/boot/config/go")
+    assert (go.count("# twinedge"), go.splitlines()[0]) == (1, "#!/bin/bash")
+    assert undo.files == AFTER
+    undo.host.stub("emhttp", "")
+    undo.run(
+        "mv $state /away; sh /boot/config/go; sleep 1; mv /away $state\n"
+        "while [ -e $state/pending ]; do sleep 0.2; done"
+    )
+    assert (undo.current, undo.files) == ("r1", BEFORE)
