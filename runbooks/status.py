@@ -63,7 +63,7 @@ def _explain(states: Mapping[str, HostState]) -> None:
         if state.held:
             tell(host, state.lock_words, style="yellow")
         if state.pending and state.pending_until:
-            tell(host, state.pending_words, style="yellow")
+            tell(host, state.pending_words, style="red" if state.missing else "yellow")
 
 
 def _claims(state: HostState) -> Iterable[tuple[str, str]]:

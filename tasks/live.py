@@ -95,6 +95,7 @@ class HostState:
     lock: Lock | None = None
     pending: str | None = None
     pending_until: datetime | None = None
+    missing: tuple[str, ...] = ()  # files that a release which goes back could not put back yet
     tools: Mapping[str, str | None] = field(default_factory=dict)
     sync_keys: SyncKeys = SyncKeys()
     listening: Listening | None = None
@@ -125,7 +126,13 @@ class HostState:
 
     @property
     def pending_words(self) -> str:
-        """Which release waits for its confirmation, and until when."""
+        """Which release waits for its confirmation, and until when; or what keeps it from going."""
+        if self.missing:
+            return (
+                f"release {self.pending} is going back, and {', '.join(self.missing)} could not be "
+                "put back yet; the host tries again every few seconds, and "
+                "`journalctl -u twinedge-revert` there says why"
+            )
         return (
             f"release {self.pending} is not confirmed and goes back by itself at "
             f"{self.pending_until:%H:%M:%S} UTC"
@@ -152,6 +159,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         current=_current(lines, single.get("current")),
         lock=_lock(single.get("lock")),
         pending=pending[0] if pending else None,
+        missing=tuple(rest for kind, rest in lines if kind == "missing"),
         pending_until=_time(pending[1]) if pending else None,
         tools=_tools(lines),
         sync_keys=_sync_keys(lines),

@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host, Sync
+from tasks.configs import lsyncd
 from tasks.configs.file import ConfigFile, Render
-from tasks.configs.lsyncd import ACTIVATION
 from tasks.host import host_side
 from tasks.quote import Quoted
 from tasks.quote import shell as word
@@ -53,7 +53,7 @@ def program(host: Host, _: Catalogue, render: Render) -> ConfigFile:
         tool=UNISON,
         uses=(SYSTEMD,),
         validate='sh -n "$1"',
-        activation=ACTIVATION,
+        activation=lsyncd.activation(host),
     )
 
 
@@ -65,7 +65,7 @@ def table(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         syncs=[_row(host, catalogue, sync) for sync in catalogue.syncs_of(host.name)],
     )
     return ConfigFile(
-        name="sync-table", path=host.paths.sync_table, text=text, activation=ACTIVATION
+        name="sync-table", path=host.paths.sync_table, text=text, activation=lsyncd.activation(host)
     )
 
 

@@ -26,10 +26,9 @@ takes=0  # seconds; the fault's own stands behind, where there is one
 
 look_drill() { # on standard input, a line a question: N URL
     look </dev/null
-    if [ -e "$drill/armed" ]; then
-        left_of "$drill/armed" 2 4
-        say "armed $(line_of "$drill/armed" 1) $(on_the_clock)"
-    fi
+    left_of "$drill/armed" 2 4
+    armed=$(line_of "$drill/armed" 1)
+    [ ! -e "$drill/armed" ] || say "armed ${armed:-unknown} $(on_the_clock)" # it may have gone since
     if has_systemd && systemctl -q is-active $RESTORE; then say "timer $RESTORE"; fi
     while read -r n url; do
         body=$(fetch "$url" | base64 | tr -d '\n')

@@ -16,6 +16,8 @@
 #                     /new/N     the file; /validate/N, /tool/N how it is checked.
 #                                Without it, DIGEST is `absent`: no file may be at PATH
 #                     /activate/ORDER-NAME.run .check .patience
+#                     /changed   N ACTIVATION NAME PATH, a line a file that a commit replaces;
+#                     /due/ORDER-NAME, what going back would have to activate
 #
 # Between the first rename and the last, nothing is written: all that a full disk could
 # refuse is made before, so that going on and going back are renames only.
@@ -47,7 +49,7 @@ digest_of() { # PATH: sets digest
     digest=${digest%% *}
 }
 current() { cat "$state/current" 2>/dev/null; }
-beside() { b=${1%/*}/.${1##*/}.$id; } # PATH: sets b
+beside() { b=${1%/*}/.${1##*/}.${release##*/}; } # PATH: sets b
 has_systemd() { [ "$init" = systemd ]; }
 
 # Does anything answer HTTP there? `get` wants a success, `answers` takes any status.
@@ -229,7 +231,7 @@ begin_stage() {
 # A host that was off when its revert was due, and that has no unit to do it at boot.
 expired_pending() {
     [ -e "$state/pending" ] || return 0
-    left_of "$state/pending" 2 4
+    pending_left
     if [ "$left" -gt 0 ] && [ "$break_lock" != yes ]; then
         tell_pending unconfirmed
         guarded drop_lock
@@ -238,9 +240,37 @@ expired_pending() {
     ( revert ) || die "the unconfirmed release could not be reverted"
 }
 tell_pending() { # WORD
-    left_of "$state/pending" 2 4
-    say "$1 $(line_of "$state/pending" 1) $(on_the_clock)"
+    pending_left
+    [ -e "$state/pending" ] || return 0 # it has just gone
+    say "$1 ${pending:-unknown} $(on_the_clock)"
+    [ -z "$pending" ] || ! is_going_back || each_changed tell_missing
 }
+pending_left() { # sets left, of the pending release; nothing is left once it goes back
+    left_of "$state/pending" 2 4
+    if ! find_pending || is_going_back; then left=0; fi
+    return 0
+}
+# Sets pending and release. Of a file that is empty or cut off, the newest release that a commit
+# has begun with, where anything of it is to be taken back; fails where nothing is.
+find_pending() {
+    pending=$(line_of "$state/pending" 1)
+    release=$state/releases/$pending
+    [ -z "$pending" ] || [ ! -e "$release/changed" ] || return 0
+    pending=
+    for release in "$state"/releases/*/changed; do :; done
+    [ -e "$release" ] || return 1
+    release=${release%/changed}
+    for kept in "$state/current.next" "$state/current.prev" $(each_changed kept_of)
+    do [ ! -e "$kept" ] || pending=${release##*/}; done
+    [ -n "$pending" ]
+}
+kept_of() { beside "$2" && say "$b.old $b.none"; }
+# A host names what it goes back to before it puts any file back, and a new release last.
+is_going_back() { [ ! -e "$state/current.next" ] && [ "$(current)" != "$pending" ]; }
+each_changed() { # COMMAND, which gets ACTIVATION PATH
+    while read -r _ activation _ path; do "$1" "$activation" "$path"; done < "$release/changed"
+}
+tell_missing() { is_back "$2" || say "missing $2"; }
 abandon() {
     unmake_folders
     rm -rf "$state/releases/$id"
@@ -353,7 +383,7 @@ commit() {
     trap '' HUP PIPE
     release=$state/releases/$id
     guarded holds_lock || die "the lock of this host is no longer ours"
-    [ ! -e "$state/pending" ] || die "release $(line_of "$state/pending" 1) is not confirmed yet"
+    [ ! -e "$state/pending" ] || die "another release of this host is not confirmed yet"
     write_changes || { clear_beside; die "$why"; }
     arm || { disarm; clear_beside; rm -f "$state/pending"; die "cannot arm the revert timer"; }
     say "armed $window"
@@ -371,6 +401,7 @@ write_changes() {
     why="cannot write to $state: is the disk full?"
     echo $$ > "$release/commit.pid" || return 1
     true > "$release/changed" || return 1
+    mkdir "$release/due" || return 1
     while read -r n mode owner sum base activation name path; do
         digest_of "$path"
         [ "$digest" = "$base" ] || { why="$path has changed since the plan was made"; return 1; }
@@ -380,6 +411,7 @@ write_changes() {
         [ -z "$missing" ] || return 1
         why="cannot write beside $path: is the disk full?"
         line "$n $activation $name $path" >> "$release/changed" || return 1
+        [ "$activation" = - ] || true > "$release/due/$activation" || return 1
         lay_beside "$n" "$mode" "$owner" "$path" || return 1
         [ "$sum" = absent ] || set -- "$@" "$b.new"
         [ ! -e "$b.old" ] || set -- "$@" "$b.old"
@@ -421,7 +453,7 @@ clear_beside() {
     while read -r _ _ _ _ _ _ _ path; do
         beside "$path"
         rm -f "$b.new" "$b.old" "$b.none"
-    done < "$state/releases/$id/manifest"
+    done < "$release/manifest"
     rm -f "$state/current.next" "$state/current.prev" "$state/pending.next"
 }
 rename_all() {
@@ -435,17 +467,20 @@ rename_all() {
 name_release() { why="cannot replace $state/current"; mv -f "$state/current.next" "$state/current"; }
 # Every activation of a changed file once; those of one order beside each other.
 activate_changed() {
-    orders=$(sed -n 's/^[0-9]* \([0-9]*\)-.*/\1/p' "$release/changed" | sort -un)
-    for order in $orders; do
-        names=$(sed -n "s/^[0-9]* \($order-[^ ]*\) .*/\1/p" "$release/changed" | sort -u)
-        for name in $names; do say "activating $name"; done
-        why=$(
-            set --
-            for name in $names; do activate "$name" & set -- "$@" $!; done
-            all_of "$@"
-        ) || return 1
-        for name in $names; do is_healthy "$name" || return 1; done
-    done
+    names=$(names_of_changed)
+    for order in $(orders); do activate_order "$order" || return 1; done
+}
+names_of_changed() { sed -n 's/^[0-9]* \([0-9][^ ]*\) .*/\1/p' "$release/changed" | sort -u; }
+orders() { say "$names" | sed -n 's/-.*//p' | sort -un; }
+activate_order() { # ORDER, of those in names
+    now_due=$(say "$names" | grep "^$1-")
+    for name in $now_due; do say "activating $name"; done
+    why=$(
+        set --
+        for name in $now_due; do activate "$name" & set -- "$@" $!; done
+        all_of "$@"
+    ) || return 1
+    for name in $now_due; do is_healthy "$name" || return 1; done
 }
 activate() { # NAME: says what is wrong, or nothing
     said=$(timeout -k 2 "$step_timeout" sh "$release/activate/$1.run" 2>&1) && return 0
@@ -485,8 +520,7 @@ stay() { # UNIT [OPTION] COMMAND…: started again however it ends, but for a su
 }
 wait_and_revert() {
     waits=yes
-    while [ "$(line_of "$state/pending" 1)" = "$id" ]; do
-        left_of "$state/pending" 2 4
+    while [ -e "$state/pending" ] && pending_left && [ "$pending" = "$id" ]; do
         if [ "$left" -gt 0 ]; then sleep 1; else ( revert ) || sleep "$AGAIN_SECONDS"; fi
     done
 }
@@ -554,28 +588,38 @@ $(sed 1d $go)" || return 1
     ( umask 022; line "$text" | put $go )
 }
 boot() {
-    activation=no
+    activation_at=boot
     ( revert ) || arm --no-block
     rm -f "$state/lock"
 }
 revert() { # back to what stood before the pending release; harmless when there is none
     alone_with_pending
     if guarded drop_idle_lock; then disarm; say "nothing-pending"; return 0; fi
-    id=$(line_of "$state/pending" 1)
     token=$(line_of "$state/pending" 3)
-    release=$state/releases/$id
-    stop_commit
-    restore_files || { say "failed cannot restore a file of $id"; return 1; }
-    if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
-    elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi
-    reactivate
+    if find_pending; then
+        id=$pending
+        go_back || return 1
+        clear_beside
+        true 2>/dev/null > "$release/reverted"
+    fi
     rm -f "$state/pending" || { say "failed cannot remove $state/pending"; return 1; }
-    clear_beside
-    true 2>/dev/null > "$release/reverted"
     guarded drop_lock
     disarm
-    say "reverted $id"
+    say "reverted ${pending:-nothing}"
     exec 8>&-
+}
+# All that can be put back is, beside what cannot: whoever waits tries that again.
+go_back() {
+    lost=
+    stop_commit
+    if [ -e "$state/current.prev" ]; then mv -f "$state/current.prev" "$state/current"
+    elif [ "$(current)" = "$id" ]; then rm -f "$state/current"; fi || lost="- $state/current
+"
+    each_changed put_back
+    reactivate
+    [ -n "$lost" ] || return 0
+    printf %s "$lost" | sed 's/^[^ ]* /failed cannot put back /'
+    return 1
 }
 alone_with_pending() { # a confirm and a revert do not overtake each other
     writable "$state/.pending" || die "cannot write to $state"
@@ -615,21 +659,40 @@ session_of() { # PID: sets session, to nothing where it has ended
     set -- ${stat##*) }
     [ "$1" = Z ] || session=$4
 }
-restore_files() {
-    while read -r n activation name path; do
-        beside "$path"
-        # shellcheck disable=SC3013  # dash and busybox have -ef
-        if [ "$b.old" -ef "$path" ]; then rm -f "$b.old"  # never replaced
-        elif [ -e "$b.old" ]; then mv -f "$b.old" "$path" || return 1
-        elif [ -e "$b.none" ]; then rm -f "$path" "$b.none" || return 1; fi
-    done < "$release/changed"
+# Is the file as it was before the commit? Below a mount that is gone nobody knows.
+is_back() { # PATH
+    beside "$1"
+    missing_mount "$1"
+    # shellcheck disable=SC3013  # dash and busybox have -ef
+    [ -z "$missing" ] && { [ ! -e "$b.old" ] || [ "$b.old" -ef "$1" ]; } &&
+        { [ ! -e "$b.none" ] || [ ! -e "$1" ]; }
 }
-reactivate() { # nothing to activate at boot: the services start after us
-    if [ "${activation:-yes}" = no ]; then
+put_back() { # ACTIVATION PATH: what fails is added to lost, a line a file
+    beside "$2"
+    missing_mount "$2"
+    # shellcheck disable=SC3013
+    said=$(
+        if [ -n "$missing" ]; then say "$missing is not mounted" && exit 1
+        elif [ -d "$2" ]; then say "a folder is there" && exit 1  # mv would move it inside
+        elif [ "$b.old" -ef "$2" ]; then rm -f "$b.old"  # never replaced
+        elif [ -e "$b.old" ]; then mv -f "$b.old" "$2"
+        elif [ -e "$b.none" ]; then rm -f "$2" && rm -f "$b.none"; fi 2>&1
+    ) || lost="$lost$1 $2: $(say "$said" | tail -n 1)
+"
+}
+# What is due, once all of its files are back; the rest of it is not held up by what fails.
+# At boot there is nothing to do: the services start after us.
+reactivate() {
+    names=$(names_of_changed | while read -r name; do
+        [ ! -d "$release/due" ] || [ -e "$release/due/$name" ] || continue
+        printf %s "$lost" | grep -q "^$name " || say "$name"
+    done)
+    if [ "${activation_at:-now}" = boot ]; then
         if grep -q ' /etc/systemd/' "$release/changed"; then systemctl daemon-reload; fi
-        return 0
+    else
+        for order in $(orders); do activate_order "$order" || say "warning $why"; done
     fi
-    activate_changed || say "warning $why"
+    for name in $names; do rm -f "$release/due/$name"; done
 }
 
 # --- confirm, unlock, list --------------------------------------------------------------------
@@ -638,6 +701,8 @@ confirm() {
     alone_with_pending
     [ "$(line_of "$state/pending" 1)" = "$id" ] ||
         die "release $id is not pending any more: the host has reverted it"
+    pending=$id release=$state/releases/$id
+    ! is_going_back || die "release $id is going back, and not all of it is back yet"
     # From here on a revert finds nothing to do.
     rm -f "$state/pending" || die "release $id cannot be confirmed: $state/pending cannot be removed"
     disarm

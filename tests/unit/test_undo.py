@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.host import host_side
+from tasks.live import HostState, parse_state
 from tests.unit.fakehosts import SHELLS, FakeHost
 
 OLD, NEW = "as it was\n", "as it is to be\n"
@@ -65,7 +66,8 @@ class Undo:
 
     @staticmethod
     def script() -> str:
-        return f"{FRONT}{host_side('write.sh', 'release.sh')}"
+        script = host_side("write.sh", "release.sh")
+        return FRONT + script.replace("AGAIN_SECONDS=5", "AGAIN_SECONDS=1")
 
     def run(self, words: str) -> str:
         """What the script prints when it is told `words`."""
@@ -75,6 +77,11 @@ class Undo:
     @property
     def files(self) -> tuple[str, str, str]:
         return self.read("/etc/app"), self.read("/etc/other"), self.read("/etc/kept/new")
+
+    def look(self) -> HostState:
+        self.write("/var/lib/twinedge/releases/r1/meta", "")
+        self.write("/var/lib/twinedge/releases/r1/manifest", "")
+        return parse_state(self.run("look < /dev/null"), [])
 
     @property
     def current(self) -> str:
@@ -177,6 +184,7 @@ def test_a_deadline_is_of_this_boots_uptime_and_of_the_clock_only_where_0_1_0_wr
     wall, stamped, is_over = DEADLINES[deadline]
     undo.write("/var/lib/twinedge/pending", f"r2\n{wall}\nt\n{stamped()}")
     undo.write(f"{undo.release}/changed", "")
+    undo.write("/var/lib/twinedge/current.next", "r2\n")  # the commit has not come to its end
     told = undo.run("id=r3; begin_stage; trap - EXIT")
     assert ("unconfirmed r2" in told) != is_over
     assert (undo.pending == ABSENT) == is_over
@@ -219,3 +227,55 @@ def test_on_unraid_a_power_cut_is_followed_by_a_revert_once_the_state_is_there(u
         "while [ -e $state/pending ]; do sleep 0.2; done"
     )
     assert (undo.current, undo.files) == ("r1", BEFORE)
+
+
+# As where a file is immutable, or its file system read-only.
+REFUSES = 'case "$*" in */etc/app) [ ! -e /refuse ] || { echo "mv: no" >&2; exit 1; } ;; esac\n'
+SETTLED = "while [ -e $state/pending ]; do sleep 0.1; done"
+
+
+def test_a_file_that_cannot_be_put_back_holds_up_no_other_and_is_tried_until_it_is(undo: Undo):
+    undo.activation("echo once >> /activated")
+    undo.host.stub("mv", REFUSES + 'exec /bin/mv "$@"\n')
+    undo.run("start_commit")
+    told = undo.run("true > /refuse; revert")
+    assert "failed cannot put back /etc/app: mv: no" in told
+    assert (undo.current, undo.files) == ("r1", (NEW, OLD, ABSENT))
+    assert "going back" in undo.run("confirm")
+    state = undo.look()
+    assert (state.pending, state.missing) == ("r2", ("/etc/app",))
+    assert "/etc/app could not be put back yet" in state.pending_words
+    assert undo.read("/activated") == "once\n", "not while a file of it is missing"
+    undo.run(f"rm /refuse; {SETTLED}")
+    assert (undo.current, undo.files) == ("r1", BEFORE)
+    assert undo.read("/activated") == "once\nonce\n"
+    assert undo.look().missing == ()
+
+
+def test_a_new_file_that_cannot_be_taken_away_is_tried_again(undo: Undo):
+    refuses = 'case "$*" in */etc/kept/new*) [ ! -e /refuse ] || exit 1 ;; esac\n'
+    undo.host.stub("rm", refuses + 'exec /bin/rm "$@"\n')
+    undo.run("start_commit; true > /refuse; revert")
+    assert undo.files == (OLD, OLD, NEW)
+    undo.run(f"rm /refuse; {SETTLED}")
+    assert undo.files == BEFORE
+
+
+def test_a_folder_in_the_place_of_a_file_is_not_taken_for_it(undo: Undo):
+    undo.run("start_commit; rm /etc/app; mkdir /etc/app")
+    assert "failed cannot put back /etc/app: a folder is there" in undo.run("revert")
+    undo.run(f"rmdir /etc/app; {SETTLED}")
+    assert undo.files == BEFORE
+
+
+@pytest.mark.parametrize("left", ["", "r", "r2\n", "r2\n17"])
+def test_a_pending_note_that_is_empty_or_cut_off_is_gone_back_from(undo: Undo, left: str):
+    undo.run(f"start_commit; printf '{left}' > $state/pending; {SETTLED}")
+    assert (undo.current, undo.files) == ("r1", BEFORE)
+
+
+def test_an_empty_note_of_a_host_that_has_nothing_to_go_back_from_blocks_no_deploy(undo: Undo):
+    undo.run("start_commit; confirm; true > $state/pending")
+    assert undo.look().pending == "unknown"
+    assert "failed" not in undo.run("id=r3; begin_stage; trap - EXIT")
+    assert (undo.current, undo.files, undo.pending) == ("r2", AFTER, ABSENT)
