@@ -55,7 +55,7 @@ NEVER_SYNCED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Paths(Strict):
-    """Where a host keeps what twinedge writes."""
+    """Where a host keeps what twinedge writes. Where `look` lies, Host.look says."""
 
     caddy: Path = "/etc/caddy/Caddyfile"
     caddy_program: Path = "/usr/local/lib/twinedge/caddy"
@@ -64,6 +64,7 @@ class Paths(Strict):
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"
     sync: Path = "/usr/local/lib/twinedge/sync"
     sync_table: Path = "/etc/twinedge/sync/table.sh"
+    look: Path | None = None
     resolver: Path = "/etc/unbound/unbound.conf.d/twinedge.conf"
     mcp: Path = "/etc/mcp/mcp.json"
     units: Path = "/etc/systemd/system"
@@ -97,6 +98,17 @@ class Host(Strict):
     @property
     def has_systemd(self) -> bool:
         return self.manager != "unraid"
+
+    @property
+    def look(self) -> str:
+        """What a stand-in's key may run. Unraid keeps nothing of /usr over a boot."""
+        lasting = "/usr/local/lib/twinedge" if self.has_systemd else self.paths.state
+        return self.paths.look or f"{lasting}/look"
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Path by key of `paths`."""
+        return {**vars(self.paths), "look": self.look}
 
     @property
     def own_address(self) -> IPv4Address | IPv6Address:

@@ -13,6 +13,7 @@ from inventory.hours import DAYS
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 LEAST_LIMIT, MOST_LIMIT = timedelta(minutes=5), timedelta(hours=1)
+LOOKS = ("verify",)  # the jobs that change nothing on any host
 SILENT_AFTER = 3  # intervals of the most frequent job without a sign of life
 
 
@@ -72,10 +73,10 @@ MaybeTiming = Annotated[Timing | None, BeforeValidator(lambda v: None if v is Fa
 class Schedule(Strict):
     """The jobs, each with its timing or off, and the `hosts` that run them.
 
-    Of two hosts the first is active: the second runs its jobs only while it has not heard
-    of the first for some intervals. On each, the jobs run as `user`, from `checkout` (by
-    default at the path of the checkout that deploys) with the Nornir settings of
-    `settings`, a path in it.
+    The first host runs them all. Any other stands in: it verifies, and nothing else, while it
+    has not heard of the first for some intervals. On each, the jobs run as `user`, from
+    `checkout` (by default at the path of the checkout that deploys) with the Nornir settings
+    of `settings`, a path in it.
     """
 
     hosts: tuple[Name, ...] = ()
@@ -95,18 +96,23 @@ class Schedule(Strict):
         return {name: timing for name, timing in named.items() if timing}
 
     def jobs_of(self, host: str) -> Mapping[str, Timing]:
-        """Those that `host` runs. A drill is the first one's alone: with half of the edge
-        gone there is nothing to rehearse."""
-        mine = self.jobs if host in self.hosts else {}
-        return {n: t for n, t in mine.items() if n != "drill" or host == self.hosts[0]}
+        """Those that `host` runs. A stand-in has a key that may only look."""
+        if host in self.juniors:
+            return {name: timing for name, timing in self.jobs.items() if name in LOOKS}
+        return self.jobs if host in self.hosts else {}
+
+    @property
+    def juniors(self) -> tuple[str, ...]:
+        """The hosts that stand in for the first."""
+        return self.hosts[1:]
 
     def elders_of(self, host: str) -> tuple[str, ...]:
-        """The hosts that come before `host`: while it hears of one, it has nothing to do."""
-        return self.hosts[: self.hosts.index(host)] if host in self.hosts else ()
+        """The hosts that `host` stands in for: while it hears of one, it has nothing to do."""
+        return self.hosts[:1] if host in self.juniors else ()
 
     def juniors_of(self, host: str) -> tuple[str, ...]:
         """The hosts that `host` gives its signs of life."""
-        return self.hosts[self.hosts.index(host) + 1 :] if host in self.hosts else ()
+        return self.juniors if host in self.hosts[:1] else ()
 
     @property
     def patience(self) -> timedelta:
@@ -118,6 +124,8 @@ class Schedule(Strict):
         """Contradictions, as (key, what is wrong)."""
         if len(set(self.hosts)) < len(self.hosts):
             yield "hosts", "names a host twice"
+        if self.juniors and not any(job in LOOKS for job in self.jobs):
+            yield "hosts", f"{self.juniors[0]} stands in with verify alone, and verify is off"
         for name, timing in self.jobs.items():
             if bool(timing.every) == bool(timing.at):
                 yield name, "needs either every or at, not both or neither"

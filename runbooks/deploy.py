@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.source import Source, includes, read_source
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
+from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
@@ -28,7 +28,6 @@ from tasks.host import host_side
 from tasks.listening import warnings
 from tasks.plan import HostPlan, make_plan
 from tasks.release import Run
-from tasks.sync import keys
 
 Files = Mapping[str, Sequence[ConfigFile]]
 
@@ -72,11 +71,8 @@ def deploy(arguments: Namespace) -> int:
         files = render(session, source)
         plans = look(session, files, source)
     show_plans(plans)
-    strangers = introduce.strangers(
-        session, {name: plans[name].state.sync_keys for name in introduce.couples(session)}
-    )
-    for host in strangers:
-        tell(host, "would get a key for its syncs, and learn its peer's")
+    strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
+    introduce.show(session, strangers)
     refuse_odd(plans)
     states = {name: plan.state for name, plan in plans.items()}
     begin.refuse_unmounted(states)
@@ -109,14 +105,10 @@ def render(session: Session, source: Source) -> Files:
 def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPlan]:
     """A plan for every host. Raises RolloutFailed when one cannot be read."""
 
-    synced = introduce.couples(session)
-
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
-        also = keys.look_script(host) if host.name in synced else ""
-        return release.look(
-            task, host, files[host.name], f"{also}{host_side('listening.sh')}listening\n"
-        )
+        also = f"{introduce.look_script(session, host)}{host_side('listening.sh')}listening\n"
+        return release.look(task, host, files[host.name], also)
 
     outcome = session.run(work)
     begin.refuse_errors(outcome)
@@ -175,10 +167,11 @@ def apply(
     source: Source,
     files: Files,
     plans: Mapping[str, HostPlan],
-    strangers: Sequence[str] = (),
+    strangers: introduce.Strangers,
 ) -> int:
-    """Bring every host to its plan, in one transaction; `strangers` get their syncs' keys."""
-    todo = [name for name, plan in plans.items() if not plan.is_done or name in strangers]
+    """Bring every host to its plan, in one transaction; `strangers` get their keys."""
+    unknown = {name for names in strangers.values() for name in names}
+    todo = [name for name, plan in plans.items() if not plan.is_done or name in unknown]
     if not todo:
         out.print("nothing to do: every host is as the inventory says")
         return Exit.OK
@@ -203,9 +196,10 @@ def apply(
             hosts=todo,
             canary=begin.canary(arguments, session),
             say=record.step,
-            once_staged=(lambda: introduce.introduce(session)) if strangers else None,
+            once_staged=lambda: introduce.introduce(session, strangers),
         )
         transaction.execute(stage)
+        introduce.part(session, strangers)
         record.conclude(Exit.OK, done_words(transaction, plans))
     show_done(transaction, plans)
     return Exit.OK

@@ -8,7 +8,7 @@ the timers to what `schedule` in inventory/defaults.yaml says, --remove
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,10 +36,13 @@ from runbooks.cli import (
     working,
 )
 from runbooks.remember import open_history, remember_without_inventory, remembered
-from runbooks.transaction import begin
+from runbooks.transaction import begin, introduce
 from runbooks.transaction.show import show_plans, show_timers
 from tasks import timers
+from tasks.configs.file import ABSENT, ConfigFile, digest
 from tasks.configs.schedule import COMMANDS, cron_lines
+from tasks.look import program as look
+from tasks.look.keys import LOOK
 from tasks.plan import HostPlan
 from tasks.timers import Ending
 
@@ -87,26 +90,30 @@ def manage(arguments: Namespace, session: Session) -> int:
     wanted = session.catalogue.site.schedule
     if arguments.remove:
         session = _with(session, replace(wanted, hosts=()))
-    session = _only_systemd(session)
+    timed = _with_systemd(session)
     source = read_source()
     deploy.refuse_source(arguments, source)
     with working("rendering and looking"):
         files = deploy.render(session, source)
         plans = deploy.look(session, files, source)
         listed = session.run(
-            lambda task: timers.listing(task, session.catalogue.hosts[task.host.name])
+            lambda task: timers.listing(task, session.catalogue.hosts[task.host.name]), timed
         )
     show_timers(session.catalogue.site.schedule, listed.done)
-    changed = {name: plan for name, plan in plans.items() if plan.changes}
+    states = {name: plan.state for name, plan in plans.items()}
+    strangers = introduce.strangers(session, states, [LOOK])
+    unknown = strangers[LOOK.name]
+    changed = {n: plan for n, plan in plans.items() if plan.changes or n in unknown}
     show_plans(changed)
+    introduce.show(session, strangers)
     deploy.refuse_odd(plans)
-    begin.refuse_unmounted({name: plan.state for name, plan in plans.items()})
+    begin.refuse_unmounted(states)
     if not changed:
         out.print("nothing to do: every host has just these jobs")
     if not arguments.apply or not changed:
         return Exit.OK
     _refuse_others(changed)
-    status = deploy.apply(arguments, session, source, files, changed)
+    status = deploy.apply(arguments, session, source, files, changed, strangers)
     if arguments.remove and wanted.hosts:
         out.print(
             "inventory/defaults.yaml still asks for them: unless schedule.hosts is [] there, the "
@@ -121,12 +128,12 @@ def _with(session: Session, schedule: Schedule) -> Session:
     return replace(session, catalogue=replace(session.catalogue, site=site))
 
 
-def _only_systemd(session: Session) -> Session:
-    hosts = session.catalogue.hosts
-    nornir = session.nornir.filter(filter_func=lambda host: hosts[host.name].has_systemd)
-    if not nornir.inventory.hosts:
+def _with_systemd(session: Session) -> list[str]:
+    """Those that can have timers; the others only show themselves to a stand-in."""
+    timed = [host.name for host in session.hosts if host.has_systemd]
+    if not timed:
         raise UsageError("none of these hosts has systemd; --cron prints lines for cron")
-    return replace(session, nornir=nornir)
+    return timed
 
 
 def _refuse_others(plans: Mapping[str, HostPlan]) -> None:
@@ -135,13 +142,18 @@ def _refuse_others(plans: Mapping[str, HostPlan]) -> None:
         f"{name}: {change.config.path}"
         for name, plan in plans.items()
         for change in plan.changes
-        if change.config.activation is None or change.config.activation.name != "schedule"
+        if not _is_of_the_jobs(change.config)
     ]
     if others:
         raise UsageError(
             f"a deploy would change more than the jobs ({', '.join(others)}): python "
             "runbooks/deploy.py --apply brings all of it"
         )
+
+
+def _is_of_the_jobs(config: ConfigFile) -> bool:
+    activation = config.activation
+    return config.name == look.NAME or (activation is not None and activation.name == "schedule")
 
 
 def print_cron(schedule: Schedule) -> int:
@@ -158,7 +170,9 @@ def print_cron(schedule: Schedule) -> int:
 def stand_in(session: Session, host: str) -> int:
     """0 when `host` must run the jobs, because it has not heard of those before it."""
     wanted = session.catalogue.site.schedule
-    deploy.render(session, read_source())  # fails now, not in an emergency, if a secret is missing
+    # Fails now, not in an emergency, if a secret is missing or a host would show nothing.
+    files = deploy.render(session, read_source())
+    _refuse_blind(files[host])
     elders = wanted.elders_of(host)
     silent = timers.silence(elders)
     is_alone = silent > wanted.patience.total_seconds()
@@ -173,6 +187,23 @@ def stand_in(session: Session, host: str) -> int:
             out.print(words)
             record.conclude(Exit.OK, words)
     return Exit.OK if is_alone else ELSEWHERE
+
+
+def _refuse_blind(files: Sequence[ConfigFile]) -> None:
+    """Raise UsageError where the look on this host is not what this checkout would write.
+
+    Then it is not on the others either, which show themselves to one that knows it.
+    """
+    wanted = next(config for config in files if config.name == look.NAME)
+    try:
+        there = digest(Path(wanted.path).read_text(encoding="utf-8"))
+    except OSError:
+        there = ABSENT
+    if there != wanted.digest:
+        raise UsageError(
+            f"{wanted.path} is not the one of this checkout and its inventory, so that no host "
+            "would show itself: git pull here, or deploy from the control node"
+        )
 
 
 def _stands_in(session: Session) -> bool:

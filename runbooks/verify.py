@@ -44,6 +44,8 @@ from tasks.checks import (
 from tasks.checks.diagnosis import diagnose, faults, verdict
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.look.program import LIMIT
+from tasks.ssh.options import only_look
 
 Judge = Callable[[Survey], Iterator[Finding]]
 
@@ -87,9 +89,14 @@ def flags() -> ArgumentParser:
     made.add_argument("--quiet", action="store_true", help="print only what is not ok")
     made.add_argument("--strict", action="store_true", help="a warning fails")
     made.add_argument(
+        "--look",
+        action="store_true",
+        help="with the key of a stand-in, as its job does: it may do nothing but this",
+    )
+    made.add_argument(
         "--timeout",
         type=float,
-        default=5.0,
+        default=LIMIT,
         metavar="SECONDS",
         help="of each single question (default: 5)",
     )
@@ -118,6 +125,8 @@ def _is_whole(arguments: Namespace) -> bool:
 def verify(arguments: Namespace) -> int:
     started = time.monotonic()
     session = open_session(arguments)
+    if arguments.look:
+        only_look(session.nornir.inventory)
     checks, services = _chosen_checks(arguments), _chosen_services(arguments, session)
     if arguments.timeout <= 0:
         raise UsageError("--timeout should be more than 0 seconds")

@@ -10,6 +10,8 @@ from typing import Literal
 from tasks import listening
 from tasks.listening import Listening
 
+PURPOSES = ("sync", "look")  # what one host logs in to another for
+
 Line = tuple[str, str]  # the first word of a line of the script's, and the rest
 
 
@@ -72,9 +74,9 @@ class Lock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyncKeys:
-    """The keys of a host's syncs: its public key (None before there is one) and its host
-    keys; the lines that let its peers in, and those of the hosts that it knows."""
+class HostKeys:
+    """The keys of a host for one purpose: its public key (None before there is one) and its
+    host keys; the lines that let others in, and those of the hosts that it knows."""
 
     public: str | None = None
     host_keys: tuple[str, ...] = ()
@@ -97,7 +99,7 @@ class HostState:
     pending_until: datetime | None = None
     missing: tuple[str, ...] = ()  # files that a release which goes back could not put back yet
     tools: Mapping[str, str | None] = field(default_factory=dict)
-    sync_keys: SyncKeys = SyncKeys()
+    keys: Mapping[str, HostKeys] = field(default_factory=dict)  # by purpose
     listening: Listening | None = None
     unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
 
@@ -162,26 +164,26 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         missing=tuple(rest for kind, rest in lines if kind == "missing"),
         pending_until=_time(pending[1]) if pending else None,
         tools=_tools(lines),
-        sync_keys=_sync_keys(lines),
+        keys={purpose: _keys(lines, purpose) for purpose in PURPOSES},
         unmounted=tuple(dict.fromkeys(rest for kind, rest in lines if kind == "unmounted")),
         listening=listening.parse(text),
     )
 
 
-def parse_sync_keys(text: str) -> SyncKeys:
-    """The keys that `look` of sync_keys.sh printed."""
-    return _sync_keys(_lines(text))
+def parse_keys(text: str, purpose: str) -> HostKeys:
+    """The keys that `look` of keys.sh printed."""
+    return _keys(_lines(text), purpose)
 
 
-def _sync_keys(lines: Sequence[Line]) -> SyncKeys:
+def _keys(lines: Sequence[Line], purpose: str) -> HostKeys:
     def all_of(kind: str) -> tuple[str, ...]:
-        return tuple(rest for found, rest in lines if found == kind)
+        return tuple(rest for found, rest in lines if found == f"{purpose}-{kind}")
 
-    return SyncKeys(
-        public=next(iter(all_of("sync-key")), None),
-        host_keys=all_of("sync-host-key"),
-        authorized=all_of("sync-authorized"),
-        known=all_of("sync-known"),
+    return HostKeys(
+        public=next(iter(all_of("key")), None),
+        host_keys=all_of("host-key"),
+        authorized=all_of("authorized"),
+        known=all_of("known"),
     )
 
 

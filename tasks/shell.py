@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import paramiko
@@ -27,6 +27,8 @@ OPEN_TIMEOUT = 10.0  # seconds for a new channel on a connection that is thought
 
 BEGINS = "twinedge-begins\n"  # as tasks/host/who.sh prints
 ELSEWHERE = "twinedge-elsewhere\n"
+
+LOOK = "twinedge-look"  # nothing that a host would run, did the key not say what to run
 
 # A shell that reads its script from a pipe reads byte by byte; this takes it whole.
 READ_THEN_RUN = """sh -c 'eval "$(cat)"'"""
@@ -66,12 +68,23 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
     Output.
     """
     reach = reach_of(task.host)
-    channel = _channel(task, reach)
+    command = f"{'sudo -n ' if sudo else ''}{READ_THEN_RUN}"
+    return _told(reach, _spoken(task, command, asking_who(reach.own_address, script), timeout))
+
+
+def look(task: Task, *, timeout: float) -> Output:
+    """What the host shows a stand-in, whatever it is asked. Raises as `run`."""
+    return _told(reach_of(task.host), _spoken(task, LOOK, "", timeout))
+
+
+def _spoken(task: Task, command: str, given: str, timeout: float) -> Output:
+    """One command of the host's login shell, and all that it prints."""
+    channel = _channel(task, reach_of(task.host))
     channel.settimeout(timeout)
     sent = time.time()
     try:
-        channel.exec_command(f"{'sudo -n ' if sudo else ''}{READ_THEN_RUN}")
-        channel.sendall(_asking_who(reach, script).encode())
+        channel.exec_command(command)
+        channel.sendall(given.encode())
         channel.shutdown_write()
         out, err = _drain(channel.recv), _drain(channel.recv_stderr)
         status = channel.recv_exit_status()
@@ -84,30 +97,36 @@ def run(task: Task, script: str, *, timeout: float, sudo: bool = False) -> Outpu
         _forget(task)
         raise Unreachable(_lost(EOFError("no exit status"), timeout))
     received = time.time()
-    out, err = _from_its_begin(reach, out, err, status)
-    _refuse_others(reach, out)
     return Output(stdout=out, stderr=err, status=status, sent=sent, received=received)
 
 
-def _asking_who(reach: Reach, script: str) -> str:
-    return f"own_address={word(reach.own_address)}\n{host_side('who.sh')}\n{script}"
+def asking_who(own_address: str, script: str) -> str:
+    """`script`, behind the question which host this is."""
+    return f"own_address={word(own_address)}\n{host_side('who.sh')}\n{script}"
 
 
-def _from_its_begin(reach: Reach, out: str, err: str, status: int) -> tuple[str, str]:
+def _told(reach: Reach, output: Output) -> Output:
     """What the script itself printed: the login shell's files may print before it.
 
-    Raises HostError when it never began; sudo's refusal stays as it is.
+    Raises HostError when it never began, WrongHost when another host has answered; sudo's
+    refusal stays as it is.
     """
-    _, begun, rest = out.partition(BEGINS)
+    _, begun, rest = output.stdout.partition(BEGINS)
     if begun:
-        return rest, err.partition(BEGINS)[2]
-    if "sudo:" in err:
-        return out, err
-    said = " ".join(f"{out} {err}".split())[:200]
+        _refuse_others(reach, rest)
+        return replace(output, stdout=rest, stderr=output.stderr.partition(BEGINS)[2])
+    if "sudo:" in output.stderr:
+        return output
+    said = " ".join(f"{output.stdout} {output.stderr}".split())[:200]
+    if reach.only_looks:
+        raise HostError(
+            f"shows a stand-in nothing (it says: {said or 'nothing'}): deploy from the control "
+            "node, and see docs/schedule.md"
+        )
     raise HostError(
-        f"the login as {reach.stop.user} there ends with exit status {status} before it runs "
-        f"what it is told{f' (it says: {said})' if said else ''}: look for an `exit` in the files "
-        f"of its shell (~/.bashrc), or for another shell or ForceCommand. Try: "
+        f"the login as {reach.stop.user} there ends with exit status {output.status} before it "
+        f"runs what it is told{f' (it says: {said})' if said else ''}: look for an `exit` in the "
+        f"files of its shell (~/.bashrc), or for another shell or ForceCommand. Try: "
         f"{refused.by_hand(reach.stop, 'echo ok')}"
     )
 

@@ -23,7 +23,14 @@ OBEYED_FOLDERS = (
     *("/etc/networkd-dispatcher", "/etc/NetworkManager", "/etc/pam.d", "/etc/polkit-1"),
     *("/etc/ppp", "/etc/profile.d", "/etc/rc.d", "/etc/security", "/etc/skel", "/etc/ssh"),
     *("/etc/ssl", "/etc/sudoers.d", "/etc/sysctl.d", "/etc/systemd", "/etc/tmpfiles.d"),
-    *("/etc/udev", "/etc/update-motd.d", "/etc/X11", "/etc/xdg", "/root/.config/systemd"),
+    *(
+        "/etc/twinedge/look",
+        "/etc/udev",
+        "/etc/update-motd.d",
+        "/etc/X11",
+        "/etc/xdg",
+        "/root/.config/systemd",
+    ),
     *("/var/lib/dpkg", "/var/lib/systemd", "/var/lib/tailscale", "/var/spool"),
     *(f"/etc/rc{level}.d" for level in "0123456S"),
 )
@@ -74,7 +81,7 @@ def synced_trees_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 def no_managed_file_is_synced(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for host in catalogue.hosts.values():
         trees = [(sync.name, sync.directory) for sync in catalogue.syncs_of(host.name)]
-        files = [("", path) for path in vars(host.paths).values()]
+        files = [("", path) for path in host.places.values()]
         for outer, inner in nested([*trees, *files]):
             (name, tree), (other, path) = sorted((outer, inner), reverse=True)
             if name and not other:

@@ -1,7 +1,7 @@
 """Asking all questions of one verify at once: on the hosts, from here, from outside."""
 
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,28 +14,17 @@ from inventory.catalogue import Catalogue, Host, Service
 from inventory.source import read_source
 from runbooks.cli import Session
 from tasks import lookup, probe
-from tasks.checks import access, caddy, caddy_config, dns, doors, host, mesh, service, sync, tunnel
+from tasks.checks import access, caddy, caddy_config, dns, doors, service
+from tasks.checks.questions import questions
 from tasks.checks.survey import Survey
 from tasks.configs.render import render_configs
+from tasks.look.program import look
 from tasks.lookup import DnsAnswer
-from tasks.observe import Observation, Question, observe
+from tasks.observe import Observation, observe
 from tasks.plan import HostPlan, make_plan
 from tasks.shell import HostError, Unreachable
-from tasks.ssh.options import be_patient
+from tasks.ssh.options import be_patient, reach_of
 
-Asker = Callable[[Host, Catalogue], Iterator[Question]]
-
-# The questions that a check puts to the hosts. Those of `host` are always put: they tell
-# which units run.
-ASKERS: Mapping[str, tuple[Asker, ...]] = {
-    "service": (service.questions,),
-    "caddy": (service.questions, caddy.questions, caddy_config.questions),
-    "tunnel": (tunnel.questions,),
-    "dns": (dns.questions,),
-    "mesh": (mesh.questions,),
-    "sync": (sync.questions,),
-    "host": (doors.questions,),
-}
 THREADS = 128  # they only wait; a silent host must not keep others from being asked
 
 
@@ -228,14 +217,14 @@ class Inquiry:
     def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, HostError]]:
         """What each host showed; and why the others could not be looked at."""
         be_patient(self.session.nornir.inventory, self.timeout)
-        askers = dict.fromkeys(
-            (host.questions, *(a for c in sorted(self.checks) for a in ASKERS.get(c, ())))
-        )
 
         def work(task: Task) -> Result:
             one = self._catalogue.hosts[task.host.name]
-            questions = [q for asker in askers for q in asker(one, self._catalogue)]
-            return observe(task, one, self._files[one.name], questions, self.timeout)
+            files = self._files[one.name]
+            if reach_of(task.host).only_looks:
+                return look(task, one, self._catalogue, files, self.timeout)
+            asked = questions(self.checks, one, self._catalogue)
+            return observe(task, one, files, asked, self.timeout)
 
         outcome = self.session.run(work)
         return outcome.done, outcome.errors

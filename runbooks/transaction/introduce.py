@@ -1,45 +1,120 @@
-"""Introducing the hosts of a sync to each other: part of a deploy, before its first commit."""
+"""Introducing hosts to each other: part of a deploy, before its first commit.
 
-from collections.abc import Mapping
+Who is let in no more is told so at the end: what a host ran before still works if the
+deploy is given up.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
-from runbooks.cli import Session
+from runbooks.cli import Outcome, Session, tell
 from runbooks.transaction import begin
-from tasks.live import SyncKeys
-from tasks.sync import keys
+from runbooks.transaction.rollout import words
+from tasks.keys import Found, Lines, Purpose
+from tasks.live import HostState
+from tasks.look.keys import LOOK
+from tasks.shell import HostError
+from tasks.sync.keys import SYNC
+
+PURPOSES = (SYNC, LOOK)
+
+Strangers = Mapping[str, Sequence[str]]  # hosts that are not in place, by purpose
 
 
-def couples(session: Session) -> list[str]:
-    """The selected hosts that have syncs, and whose peers are selected, too."""
+class NotParted(HostError):
+    """A host still lets in somebody who is not wanted there any more."""
+
+
+def gathered(session: Session, purpose: Purpose) -> list[str]:
+    """The selected hosts that have company for the purpose, all of it selected, too."""
     selected = [host.name for host in session.hosts]
     return [
         name
         for name in selected
-        if (peers := keys.peers(session.catalogue, name)) and set(peers) <= set(selected)
+        if (others := purpose.company(session.catalogue, name)) and set(others) <= set(selected)
     ]
 
 
-def strangers(session: Session, found: Mapping[str, SyncKeys]) -> tuple[str, ...]:
-    """Those of `found`'s hosts that lack a key, or do not know their peers'."""
-    catalogue = session.catalogue
-    return tuple(
-        name for name in found if not keys.is_in_place(catalogue, catalogue.hosts[name], found)
+def look_script(session: Session, host: Host) -> str:
+    """The script that prints the keys of all that `host` can be introduced for."""
+    return "".join(
+        purpose.look_script(session.catalogue, host)
+        for purpose in PURPOSES
+        if host.name in gathered(session, purpose)
     )
 
 
-def introduce(session: Session) -> None:
-    """Make the keys that are missing and tell both sides. Raises RolloutFailed."""
-    outcome = session.run(lambda task: keys.make(task, _host(session, task)), couples(session))
+def strangers(
+    session: Session,
+    states: Mapping[str, HostState],
+    purposes: Sequence[Purpose] = PURPOSES,
+) -> Strangers:
+    """Those that lack a key, do not know whom they visit or admit, or know too many."""
+    return {
+        purpose.name: _strangers(
+            session,
+            purpose,
+            {name: states[name].keys[purpose.name] for name in gathered(session, purpose)},
+        )
+        for purpose in purposes
+    }
+
+
+def _strangers(session: Session, purpose: Purpose, found: Found) -> tuple[str, ...]:
+    catalogue = session.catalogue
+    return tuple(
+        name for name in found if not purpose.is_in_place(catalogue, catalogue.hosts[name], found)
+    )
+
+
+def show(session: Session, strangers: Strangers) -> None:
+    for purpose in _concerned(strangers):
+        for host in strangers[purpose.name]:
+            tell(host, purpose.news(session.catalogue, host))
+
+
+def introduce(session: Session, strangers: Strangers) -> None:
+    """Make the keys that are missing and tell all sides. Raises RolloutFailed."""
+    for purpose in _concerned(strangers):
+        found = _found(session, purpose)
+        begin.refuse_errors(_install(session, purpose, found, keep=True))
+
+
+def part(session: Session, strangers: Strangers) -> None:
+    """Let in nobody any more who is not wanted. Raises NotParted."""
+    for purpose in _concerned(strangers):
+        errors = _install(session, purpose, _found(session, purpose), keep=False).errors
+        if errors:
+            raise NotParted(words(errors, "the release is confirmed; deploy once more"))
+
+
+def _concerned(strangers: Strangers) -> list[Purpose]:
+    return [purpose for purpose in PURPOSES if strangers.get(purpose.name)]
+
+
+def _found(session: Session, purpose: Purpose) -> Found:
+    """The keys of all that are gathered, made where they are missing."""
+    outcome = session.run(
+        lambda task: purpose.make(task, session.catalogue, _host(session, task)),
+        gathered(session, purpose),
+    )
     begin.refuse_errors(outcome)
-    found: Mapping[str, SyncKeys] = outcome.done
+    return outcome.done
+
+
+def _install(session: Session, purpose: Purpose, found: Found, *, keep: bool) -> Outcome:
+    """The lines of whoever is not in place; what was there is kept beside them, or goes."""
 
     def install(task: Task) -> Result:
         host = _host(session, task)
-        return keys.install(task, host, keys.wanted(session.catalogue, host, found))
+        lines = purpose.wanted(session.catalogue, host, found)
+        if keep:
+            lines = lines.beside(Lines.of(found[host.name]))
+        return purpose.install(task, session.catalogue, host, lines)
 
-    begin.refuse_errors(session.run(install, strangers(session, found)))
+    return session.run(install, _strangers(session, purpose, found))
 
 
 def _host(session: Session, task: Task) -> Host:

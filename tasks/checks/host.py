@@ -19,7 +19,7 @@ OWN_UNITS = ("twinedge-boot", "twinedge-revert")
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     syncs = [sync.directory for sync in catalogue.syncs_of(host.name)]
-    paths = dict.fromkeys((*vars(host.paths).values(), *syncs, "/var/log"))
+    paths = dict.fromkeys((*host.places.values(), *syncs, "/var/log"))
     folders = dict.fromkeys(p if p in syncs or p == host.paths.state else _up(p) for p in paths)
     yield Question(name=DISKS, words=("disks", *folders))
     if host.has_systemd:

@@ -11,6 +11,7 @@ from nornir_jinja2.plugins.tasks import template_file
 from inventory.catalogue import Catalogue
 from tasks import configs
 from tasks.configs.file import MADE_BY
+from tasks.look.program import program as look
 from tasks.quote import FILTERS, Quoted, finalize
 
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
@@ -45,7 +46,6 @@ def render_configs(task: Task, catalogue: Catalogue, commit: str) -> Result:
         ).result
         return text
 
-    return Result(
-        host=task.host,
-        result=configs.build(catalogue.hosts[task.host.name], catalogue, render),
-    )
+    host = catalogue.hosts[task.host.name]
+    files = configs.build(host, catalogue, render)
+    return Result(host=task.host, result=(*files, look(host, catalogue, render, files)))

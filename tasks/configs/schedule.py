@@ -70,6 +70,7 @@ def _service(job: str, host: Host, catalogue: Catalogue, render: Render) -> Conf
             elders=schedule.elders_of(host.name),
             juniors=schedule.juniors_of(host.name),
             command=command(schedule, job),
+            looks=host.name in schedule.juniors,
             limit=_seconds(timing.limit),
         )
         if timing

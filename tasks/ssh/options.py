@@ -10,18 +10,21 @@ from inventory.catalogue import Catalogue
 from inventory.ssh import Stop
 
 KEY = "twinedge"  # where a Nornir host's data holds its Reach
+LOOK_FOLDER = "/etc/twinedge/look"  # on a stand-in: its key, and the hosts that it knows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
     """The way to a host, its last stop; and by what address it knows itself.
 
-    `names` are the inventory's hosts by such an address.
+    `names` are the inventory's hosts by such an address. Where it `only_looks`, the host
+    runs nothing that it is told.
     """
 
     way: tuple[Stop, ...]
     own_address: str
     names: Mapping[str, str]
+    only_looks: bool = False
 
     @property
     def stop(self) -> Stop:
@@ -58,6 +61,25 @@ def settle(inventory: Inventory, catalogue: Catalogue) -> None:
 def reach_of(host: Host) -> Reach:
     found: Reach = host.data[KEY]
     return found
+
+
+def only_look(inventory: Inventory) -> None:
+    """Log in as a stand-in does: straight, with the key that may only look, and no other."""
+    for host in inventory.hosts.values():
+        reach = reach_of(host)
+        login = replace(
+            reach.stop.login,
+            key_file=f"{LOOK_FOLDER}/key",
+            passphrase=None,
+            use_keys=False,
+            allow_agent=False,
+            system_host_keys=False,
+            alt_host_keys=True,
+            alt_key_file=f"{LOOK_FOLDER}/known_hosts",
+        )
+        stop = replace(reach.stop, login=login, config=None)
+        host.connection_options["netmiko"].password = None
+        host.data[KEY] = replace(reach, way=(stop,), only_looks=True)
 
 
 def be_patient(inventory: Inventory, seconds: float) -> None:

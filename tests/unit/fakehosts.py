@@ -44,6 +44,7 @@ class FakeHost:
         self.bin.mkdir()
         self.sessions = 0
         self.login = ""  # what the files of the login shell do
+        self.shows: str | None = None  # the program that is run, whatever the session asks for
         self.refuses: Exception | None = None
         for tool in TOOLS:
             self.stub(tool, CLOUDFLARED if tool == "cloudflared" else "")
@@ -79,6 +80,8 @@ class FakeHost:
         return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
     def run(self, script: bytes) -> "subprocess.CompletedProcess[bytes]":
+        if self.shows:
+            return self.root.run(["sh", self.shows], script)
         return self.root.run(["sh", "-c", self.login + 'eval "$(cat)"'], script)
 
 

@@ -16,6 +16,7 @@ from inventory.load import load_catalogue
 from tasks import configs
 from tasks.configs.file import ConfigFile, digest
 from tasks.configs.render import environment, made_by
+from tasks.look import program as look
 from tasks.quote import lua_string
 from tests.site import Site
 from tests.unit.test_quote import HOSTILE
@@ -29,8 +30,10 @@ def render_for(catalogue: Catalogue, host: str, commit: str) -> dict[str, Config
     def render(template: str, /, **values: Any) -> str:
         return environment().get_template(template).render(made_by=made_by(commit), **values)
 
-    files = configs.build(catalogue.hosts[host], catalogue, render)
-    return {f.name: f for f in files if f.text is not None}
+    one = catalogue.hosts[host]
+    files = configs.build(one, catalogue, render)
+    all_of_them = (*files, look.program(one, catalogue, render, files))
+    return {f.name: f for f in all_of_them if f.text is not None}
 
 
 def test_each_host_gets_the_configs_of_its_role(site: Site):

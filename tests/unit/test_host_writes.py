@@ -21,6 +21,7 @@ DRILL = (*RELEASE, "drill.sh")
 UNITS = "/etc/systemd/system"
 FRONT = """\
 state=/disk home=/disk keys=/disk name=one directory=/disk/tree user=root lsyncd_config=/none
+purpose=sync owner=root mask=077
 init=systemd id=r2 token=t holder=me window=60 lease=60 keep=5 step_timeout=5 break_lock=no
 """
 KEYGEN = """\
@@ -144,17 +145,17 @@ WRITINGS = {
         made="/broken",
     ),
     "the sync's key": Writing(
-        scripts=("write.sh", "sync_keys.sh"), call="make_key", made="/disk/key.pub"
+        scripts=("write.sh", "keys.sh"), call="make_key", made="/disk/key.pub"
     ),
     "known hosts": Writing(
-        scripts=("write.sh", "sync_keys.sh"),
+        scripts=("write.sh", "keys.sh"),
         call="install_known",
         before={"/disk/known_hosts": OLD},
         given=b"vps2 key\n",
         made="/disk/known_hosts",
     ),
     "authorized keys": Writing(
-        scripts=("write.sh", "sync_keys.sh"),
+        scripts=("write.sh", "keys.sh"),
         call="install_authorized",
         disk="/root",
         before={"/root/.ssh/authorized_keys": "operator's key\nkey twinedge-sync:vps2\n"},
@@ -162,7 +163,7 @@ WRITINGS = {
         made="/root/.ssh/authorized_keys",
     ),
     "authorized keys without an operator's": Writing(
-        scripts=("write.sh", "sync_keys.sh"),
+        scripts=("write.sh", "keys.sh"),
         call="install_authorized",
         disk="/root",
         before={"/root/.ssh/authorized_keys": "key twinedge-sync:vps2\n"},

@@ -53,6 +53,7 @@ def unit(site: Site, host: str, name: str) -> str:
         ({"hosts": ["vps9"]}, "data.schedule.hosts.0: no host 'vps9'"),
         ({"hosts": ["unraid"]}, "unraid has no systemd"),
         ({"hosts": ["vps2", "vps2"]}, "data.schedule.hosts: names a host twice"),
+        ({"hosts": ["vps2", "vps1"], "verify": False}, "vps1 stands in with verify alone, and"),
         ({"verify": {}}, "data.schedule.verify: needs either every or at"),
         ({"verify": {"every": "5m", "at": "05:00"}}, "verify: needs either every or at"),
         ({"verify": {"every": "5"}}, "is not a time such as 90s, 20m, 2h or 3d"),
@@ -119,7 +120,23 @@ def test_only_the_second_host_asks_before_it_runs_and_only_the_first_gives_signs
     second = unit(site, "vps1", "twinedge-verify.service")
     assert "schedule.py --beat vps2" in first and "ExecCondition" not in first
     assert "schedule.py --stand-in vps1" in second and "ExecStopPost" not in second
-    assert "twinedge-drill.service" not in rendered(site, "vps1")
+
+
+def test_a_stand_in_verifies_with_a_key_that_may_only_look_and_runs_nothing_else(site: Site):
+    site.change("defaults", "data.schedule", BOTH | {"sync": {"every": "1h"}})
+    first = unit(site, "vps2", "twinedge-verify.service")
+    assert "\nExecStart=" in first and "--look" not in first
+    assert "/verify.py --quiet --look\n" in unit(site, "vps1", "twinedge-verify.service")
+    timers = {n for n in rendered(site, "vps1") if n.endswith(".timer")}
+    assert timers == {"twinedge-verify.timer"}
+
+
+def test_every_stand_in_listens_to_the_first_host_alone(site: Site):
+    site.change("defaults", "data.schedule", BOTH | {"hosts": ["vps2", "vps1", "vps3"]})
+    site.change("hosts", "vps3", {"hostname": "100.64.0.9", "groups": ["edge"]})
+    schedule = load_catalogue(site.config).site.schedule
+    assert schedule.juniors_of("vps2") == ("vps1", "vps3")
+    assert (schedule.elders_of("vps3"), schedule.juniors_of("vps1")) == (("vps2",), ())
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
@@ -247,7 +264,17 @@ def test_a_file_put_where_none_may_be_is_drift(
 
 
 @pytest.fixture
-def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shown(site: Site, tmp_path: Path) -> Path:
+    """What hosts show a stand-in, as it lies on vps1, where this test runs."""
+    path = tmp_path / "look"
+    site.change("defaults", "data.schedule", BOTH)
+    site.change("hosts", "vps1.data.paths", {"look": str(path)})
+    path.write_text(unit(site, "vps1", "look"))
+    return path
+
+
+@pytest.fixture
+def heard(shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where vps2's signs of life arrive; as old as a test makes them."""
     folder = tmp_path / "heard"
     folder.mkdir()
@@ -269,7 +296,6 @@ def kinds(site: Site) -> list[str]:
 def test_the_second_takes_over_when_the_first_is_silent_and_hands_back_when_it_is_heard(
     site: Site, schedule: Runbook, heard: Path
 ):
-    site.change("defaults", "data.schedule", BOTH)
     age(heard, 4)
     assert schedule("--stand-in", "vps1").status == 75
     assert not site.journal.exists() or kinds(site) == []
@@ -293,12 +319,22 @@ def test_silence_is_counted_from_the_boot_where_nothing_was_heard(tmp_path: Path
 def test_the_second_stands_in_even_when_its_history_cannot_be_written(
     site: Site, schedule: Runbook, heard: Path
 ):
-    site.change("defaults", "data.schedule", BOTH)
     site.journal.parent.write_text("a file where the folder should be")
     age(heard, 60)
     done = schedule("--stand-in", "vps1")
     assert done.status == 0
     assert "not remembered" in done.err
+
+
+def test_a_stand_in_whose_checkout_is_not_what_was_deployed_says_so_while_it_stands_by(
+    schedule: Runbook, heard: Path, shown: Path
+):
+    age(heard, 4)
+    for spoil in (lambda: shown.write_text("another"), shown.unlink):
+        spoil()
+        done = schedule("--stand-in", "vps1")
+        assert done.status == 2
+        assert "is not the one of this checkout and its inventory" in done.err
 
 
 @pytest.mark.parametrize(
