@@ -82,11 +82,6 @@ class Topology:
         """Where runbooks may be run from."""
         return (self.control, CLIENT)
 
-    @property
-    def key_holders(self) -> frozenset[str]:
-        """Who logs in to the hosts: the edges do so to each other, for the syncs."""
-        return frozenset({*self.controllers, *(edge.name for edge in self.edges)})
-
     def machine(self, name: str) -> Machine:
         """The machine of that name, or UsageError with the names that there are."""
         if name not in self.machines:

@@ -139,7 +139,7 @@ def _logins(root: Root, topology: Topology, keys: Keys, machine: Machine) -> Non
     root.write("/etc/ssh/authorized_keys", f"{keys.control.public}\n")
     root.enable("ssh.service")
     root.write(CERTIFICATES, f"{root.read(CERTIFICATES)}\n{keys.authority}")
-    if machine.name not in topology.key_holders:
+    if machine.name not in topology.controllers:  # nobody else has the operator's key
         return
     root.path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)
     root.write("/root/.ssh/id_ed25519", keys.control.private, mode=0o600)

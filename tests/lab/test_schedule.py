@@ -10,6 +10,7 @@ import pytest
 from lab.api import Lab
 from tests.lab import sites
 from tests.lab.conftest import shell
+from tests.lab.test_verify import broken_findings, failed_hops
 from tests.patience import until
 
 FOLDER = "/root/watch"
@@ -39,15 +40,19 @@ def watched(deployed_lab: Lab) -> Iterator[Lab]:
     for host in ("vps1", "vps2"):
         sites.scheduled(deployed_lab, host, FOLDER, SCHEDULE)
         shell(deployed_lab, host, "rm -f /root/.local/state/twinedge/journal.db*")
-    pack = "tar -C /etc --exclude twinedge/sync -c twinedge | base64"  # as an operator does
-    secrets = shell(deployed_lab, "vps2", pack)
-    unpack = ["sh", "-c", "base64 -d | tar -C /etc -x"]
-    deployed_lab.run("vps1", unpack, input=secrets, check=True)
+    lend_secrets(deployed_lab)
     apply(deployed_lab)
     yield deployed_lab
     deployed_lab.heal()
     apply(deployed_lab, "--remove")
     shell(deployed_lab, "vps1", "find /etc/twinedge -maxdepth 1 -type f -delete")
+
+
+def lend_secrets(lab: Lab) -> None:
+    """Those of the control node on vps1, as an operator does it. No key is among them."""
+    folders = "--exclude twinedge/sync --exclude twinedge/look"
+    secrets = shell(lab, "vps2", f"tar -C /etc {folders} -c twinedge | base64")
+    lab.run("vps1", ["sh", "-c", "base64 -d | tar -C /etc -x"], input=secrets, check=True)
 
 
 def apply(lab: Lab, *flags: str) -> None:
@@ -86,6 +91,12 @@ def test_the_jobs_are_timers_of_systemd_and_fire_on_the_first_host_alone(watched
     assert runs(watched, "vps1", "takeover") == []
 
 
+def test_a_stand_in_sees_with_its_own_key_what_the_operator_sees(watched: Lab):
+    here = f"{FOLDER}/config.yaml"
+    assert shell(watched, "vps1", "ls /root/.ssh/id_* 2>/dev/null || :") == ""
+    until(lambda: broken_findings(watched, "--look", "--config", here, host="vps1") == (0, []))
+
+
 def test_a_run_is_never_joined_by_another(watched: Lab):
     since = now(watched, "vps2")
     for _ in range(4):
@@ -106,6 +117,9 @@ def test_a_second_edge_stands_in_while_the_first_is_off_and_hands_back(watched: 
     (takeover,) = runs(watched, "vps1", "takeover", since)
     assert takeover["words"].startswith("vps2 was silent for")
     assert runs(watched, "vps1", "verify", since)[0]["status"] in (1, 3)  # vps2 is off
+    with_its_key = ("--look", "--config", f"{FOLDER}/config.yaml")
+    _, roots = broken_findings(watched, *with_its_key, host="vps1")
+    assert {"host vps2"} == failed_hops(roots), "and of the others all is seen"
 
     watched.power_on("vps2")
     until(lambda: runs(watched, "vps2", "readiness", since), every=0.5)

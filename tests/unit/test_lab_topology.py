@@ -18,7 +18,6 @@ def test_one_to_four_edges_of_any_name_and_two_media_boxes_are_a_lab(tmp_path: P
     assert list(known.machines) == [*EDGES[:count], "tower", "nas", "client", "cloudflare"]
     assert [edge.name for edge in known.edges] == list(EDGES[:count])
     assert known.controllers == (EDGES[count - 1], "client")
-    assert known.key_holders == {*EDGES[:count], "client"}
     on_the_internet = [machine.internet for machine in known.machines.values()]
     assert len(set(on_the_internet)) == len(on_the_internet)
 
