@@ -12,6 +12,10 @@ from pathlib import Path
 from journal.schema import MIGRATIONS
 
 PATIENCE = 1.0  # seconds; a journal that others hold never keeps a run longer
+SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+# Readers share an index of the WAL file, 32 KiB beside it. Whoever has the file to itself keeps
+# the index in memory, and so can read where the disk has no room for it (sqlite.org/wal.html).
+ALONE = "locking_mode = EXCLUSIVE"
 
 
 class JournalError(Exception):
@@ -21,6 +25,8 @@ class JournalError(Exception):
 class Store:
     """One connection to the journal at `path`, which is made when it is not there.
 
+    On a full disk it still reads, and only what would write fails.
+
     Raises JournalError, here and from `transaction`, in words that name the file.
     """
 
@@ -28,13 +34,15 @@ class Store:
         self.path = path
         with self._in_words():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-            self._connection.row_factory = sqlite3.Row
+            try:
+                self._connection = _connect(path, *SETTINGS)
+            except sqlite3.OperationalError as error:
+                if not _is_for_want_of_room(error):
+                    raise
+                self._connection = _connect(path, ALONE, *SETTINGS)
             self._prepare(migrations)
 
     def _prepare(self, migrations: tuple[str, ...]) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._connection.execute(f"PRAGMA {setting}")
         if self._version == len(migrations):
             return
         with self.transaction():
@@ -84,6 +92,24 @@ class Store:
             raise JournalError(f"{self.path}: {_words(error)}") from error
         except OSError as error:
             raise JournalError(f"{self.path}: {error.strerror}") from error
+
+
+def _connect(path: Path, *settings: str) -> sqlite3.Connection:
+    """A connection that has read something: what cannot be had fails here."""
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("PRAGMA user_version")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_for_want_of_room(error: sqlite3.OperationalError) -> bool:
+    return any(words in str(error) for words in ("full", "disk I/O"))
 
 
 def time_of(seconds: float) -> datetime:

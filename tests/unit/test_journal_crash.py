@@ -6,11 +6,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from journal.store import JournalError, Store
+from tests.unit.fakehosts import FakeHost
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -89,3 +91,33 @@ def test_a_full_disk_loses_the_one_transaction_and_nothing_before_or_after_it(tm
         "after",
     ]
     assert is_whole(store.path)
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+
+
+@pytest.mark.parametrize("was_killed", [False, True], ids=["closed", "killed"])
+def test_on_a_full_disk_the_journal_is_still_read_and_says_why_it_writes_nothing(
+    host: FakeHost, was_killed: bool
+):
+    disk = host.root.memory("/var/lib/small", "size=8m")
+    path = disk / "journal.db"
+    if was_killed:
+        kill_while_it_writes(path, 3)
+        (disk / "journal.db-shm").unlink()  # a boot leaves it, a restore from backup may not
+    else:
+        store = Store(path)
+        add_run(store, "before")
+        store.close()
+    fill(disk)
+    store = Store(path)
+    assert store.read("SELECT id FROM runs")
+    with pytest.raises(JournalError, match="no space is left on its disk"):
+        add_run(store, "while full")
+    store.close()
+    (disk / "filler").unlink()
+    add_run(Store(path), "after")
+    assert is_whole(path)
