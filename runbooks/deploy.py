@@ -20,7 +20,7 @@ from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
 from runbooks.transaction.show import done_words, show_done, show_plans
-from tasks import release
+from tasks import release, unbound
 from tasks.configs import caddy
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
@@ -108,6 +108,8 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
         also = f"{introduce.look_script(session, host)}{host_side('listening.sh')}listening\n"
+        if unbound.is_resolver(host, session.catalogue):
+            also += f"{host_side('unbound.sh')}{unbound.look_script(host)}"
         return release.look(task, host, files[host.name], also)
 
     outcome = session.run(work)
@@ -118,6 +120,7 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
             warnings=(
                 *caddy.warnings(session.catalogue.hosts[name], session.catalogue),
                 *warnings(session.catalogue.hosts[name], session.catalogue, state.listening),
+                *state.unbound_clashes,
             ),
         )
         for name, state in outcome.done.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from tasks import listening
+from tasks import listening, unbound
 from tasks.listening import Listening
 
 PURPOSES = ("sync", "look")  # what one host logs in to another for
@@ -101,6 +101,7 @@ class HostState:
     tools: Mapping[str, str | None] = field(default_factory=dict)
     keys: Mapping[str, HostKeys] = field(default_factory=dict)  # by purpose
     listening: Listening | None = None
+    unbound_clashes: tuple[str, ...] = ()  # in words
     unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
 
     @property
@@ -167,6 +168,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         keys={purpose: _keys(lines, purpose) for purpose in PURPOSES},
         unmounted=tuple(dict.fromkeys(rest for kind, rest in lines if kind == "unmounted")),
         listening=listening.parse(text),
+        unbound_clashes=tuple(unbound.clashes(text)),
     )
 
 

@@ -70,7 +70,8 @@ def script(
     return (
         f"limit={math.ceil(limit)}\n"
         f"look_for_release() {{\n{release.look_script(host, untooled)}}}\n"
-        f"{in_trees()}{host_side('listening.sh')}{host_side('observe.sh')}\n"
+        f"{in_trees()}{host_side('listening.sh')}{host_side('unbound.sh')}"
+        f"{host_side('observe.sh')}\n"
         f"job {LOOK} look_for_release\n{jobs}report\n"
     )
 

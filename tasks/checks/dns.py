@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from inventory.catalogue import Catalogue, Host, Service
-from tasks import lookup
+from tasks import lookup, unbound
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 from tasks.lookup import DnsAnswer
 from tasks.observe import Question, Reply
 
-SPLIT = "split dns"
+SPLIT, BESIDE = "split dns", "unbound beside ours"
 TRANSPORTS = ("UDP", "TCP")
 FORWARDER = "forwarder"  # in Survey.records, beside the names of the resolvers
 
 
-def questions(_: Host, __: Catalogue) -> Iterator[Question]:
+def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
+    if unbound.is_resolver(host, catalogue):
+        yield Question(name=BESIDE, words=unbound.question(host))
     yield Question(name=SPLIT, words=("bounded", "tailscale", "dns", "status", "--json"))
 
 
@@ -51,6 +53,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
             yield from _answers(survey, resolver, answers, how)
         yield from _records(survey, resolver, answers)
         yield from _falls_through(survey, resolver, answers)
+        if resolver.name in survey.seen:
+            yield _beside(resolver.name, survey.reply(resolver.name, BESIDE))
     for host in (host for host in survey.hosts if host.name in survey.seen):
         yield _split(catalogue, host.name, survey.reply(host.name, SPLIT))
 
@@ -79,7 +83,11 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
         hop=f"dns {resolver.name}",
         todo=f"on {resolver.name}: systemctl status {service.unit}",
         part=f"{parts.resolver(resolver.name)} {how}",
-        needs=(parts.host(resolver.name), parts.mesh(survey.here, resolver.name)),
+        needs=(
+            parts.host(resolver.name),
+            parts.mesh(survey.here, resolver.name),
+            parts.unbound(resolver.name),
+        ),
         way=True,
     )
 
@@ -138,6 +146,23 @@ def _falls_through(survey: Survey, resolver: Host, answers: Answers) -> Iterator
         hop=f"dns {resolver.name}",
         todo=f"can {resolver.name} reach the forwarders of resolver.forward?",
         needs=(parts.host(resolver.name), f"{parts.resolver(resolver.name)} UDP"),
+    )
+
+
+def _beside(resolver: str, reply: Reply) -> Finding:
+    found = list(unbound.clashes(reply.text))
+    return Finding(
+        check="dns",
+        subject=f"other files of unbound on {resolver}",
+        vantage=resolver,
+        status=Status.FAILED if found else Status.OK,
+        seen="; ".join(found) or "take nothing from ours",
+        expected="take nothing from ours",
+        host=resolver,
+        hop=f"dns {resolver}",
+        todo=f"on {resolver}: take it out there, then systemctl restart unbound",
+        part=parts.unbound(resolver),
+        needs=(parts.host(resolver),),
     )
 
 

@@ -42,3 +42,7 @@ def ingress(edge: str) -> str:
 
 def resolver(name: str) -> str:
     return f"dns {name}"
+
+
+def unbound(resolver: str) -> str:
+    return f"unbound's configuration on {resolver}"

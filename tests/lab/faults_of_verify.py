@@ -10,6 +10,7 @@ from tests.lab.conftest import shell
 CADDYFILE = "/etc/caddy/Caddyfile"
 INGRESS = "/etc/cloudflared/config.yml"
 RECORDS = "/etc/unbound/unbound.conf.d/twinedge.conf"
+BESIDE = "/etc/unbound/unbound.conf.d/zzz.conf"
 CLOCK = "/etc/ssh/sshd_config.d/clock.conf"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 POLICY = "/etc/lab/policy.json"
@@ -86,6 +87,18 @@ def edited(
         begin=on(host, f"cp -p {path} /run/kept && sed -i '{sed}' {path} && {activate}"),
         end=on(host, f"mv /run/kept {path} && {activate}"),
         hop=hop,
+        seen=seen,
+    )
+
+
+def beside(name: str, text: str, *, seen: str) -> Broken:
+    """A file of the operator's own beside our file for unbound."""
+    again = "systemctl restart unbound"
+    return Broken(
+        name=name,
+        begin=on("vps1", f"echo '{text}' > {BESIDE} && {again}"),
+        end=on("vps1", f"rm {BESIDE} && {again}"),
+        hop="dns vps1",
         seen=seen,
     )
 
@@ -173,6 +186,11 @@ BROKEN = (
     edited("a stale record on one resolver", "vps1", RECORDS,
            "s/plex.edge.test. 60 IN A 100.67.88.109/plex.edge.test. 60 IN A 100.67.88.1/",
            "systemctl reload unbound", hop="dns vps1", seen="100.102.55.88, 100.67.88.1"),
+    beside("another file forwards all names",
+           'forward-zone: name: "." forward-addr: 203.0.113.53',
+           seen=f"{BESIDE} forwards all names, too"),
+    beside("another file moves the port", "server: port: 5353",
+           seen=f"unbound listens on port 5353 ({BESIDE}), and names are asked at 53"),
     unit("vps2", "unbound", hop="dns vps2", seen="unit unbound is inactive"),
     of_lab("host partitioned", "partition", "vps1", hop="host vps1", seen="SSH", status=3),
     edited("a config edited by hand", "unraid", "/etc/mcp/mcp.json", "s/npx/npm/",
@@ -183,11 +201,10 @@ BROKEN = (
     # Every process that sshd starts sees a clock of its own: the kernel's cannot be moved
     # for one lab host alone.
     Broken(name="clock off",
-           begin=on("vps1", f"echo SetEnv LD_PRELOAD=$(echo {FAKETIME}) FAKETIME=+90s > {CLOCK}"
-                    " && systemctl reload ssh"),
+           begin=on("vps1", f"echo SetEnv LD_PRELOAD=$(echo {FAKETIME}) FAKETIME=+90s"
+                    f" FAKETIME_DONT_FAKE_MONOTONIC=1 > {CLOCK} && systemctl reload ssh"),
            end=on("vps1", f"rm {CLOCK} && systemctl reload ssh"),
-           hop="clock vps1", seen="s ahead of vps2",
-           artefacts=frozenset({"sync of antigravity", "sync of resolver", "sync vps1"})),
+           hop="clock vps1", seen="s ahead of vps2"),
     # A daemon that takes connections and says nothing: verify waits for no one.
     Broken(name="sshd hung", begin=on("vps1", "systemctl kill --signal=STOP ssh"),
            end=on("vps1", "systemctl kill --signal=CONT ssh"),

@@ -78,6 +78,19 @@ def test_every_resolver_answers_the_catalogue_and_forwards_the_rest(lab: Lab, pr
         assert shell(lab, "client", f"{ask} www.example.com").strip() == "203.0.113.80"
 
 
+def test_a_plan_names_what_another_file_takes_from_our_resolver(lab: Lab):
+    beside = "/etc/unbound/unbound.conf.d/aaa.conf"
+    shell(lab, "vps1", f"echo 'server: port: 5353' > {beside}")
+    shell(lab, "vps2", f"echo 'forward-zone: name: \".\"' > {beside}")
+    try:
+        plan = runbook(lab, "deploy").stdout
+    finally:
+        for host in ("vps1", "vps2"):
+            shell(lab, host, f"rm {beside}")
+    assert "listens on port" not in plan, "ours is read after it and says 53"
+    assert f"{beside} forwards all names, too" in plan
+
+
 def test_managed_files_have_their_header_mode_and_owner(lab: Lab):
     for path, mode in MANAGED.items():
         assert shell(lab, "vps1", f"stat -c '%a %U:%G' {path}").strip() == f"{mode} root:root"

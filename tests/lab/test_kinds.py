@@ -7,7 +7,7 @@ import pytest
 from lab.api import Lab
 from lab.options import Options
 from lab.state import CHECKOUT, State
-from tests.lab.conftest import DEPLOY, runbook, shell
+from tests.lab.conftest import DEPLOY, beside, runbook, shell
 
 KINDS = {"distribution": "vps2=trixie", "package": "vps1=caddy"}
 
@@ -15,7 +15,7 @@ KINDS = {"distribution": "vps2=trixie", "package": "vps1=caddy"}
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab of this module's own, up and deployed; the control node is the one on Debian 13."""
-    own = Lab(state=State(id="kinds", checkout=CHECKOUT))
+    own = Lab(state=State(id=beside("kinds"), checkout=CHECKOUT))
     own.up(options=Options.asked(own.state, **KINDS))
     deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr

@@ -7,7 +7,7 @@ import pytest
 from lab.api import Lab
 from lab.options import Options
 from lab.state import CHECKOUT, State
-from tests.lab.conftest import DEPLOY, get, runbook, shell
+from tests.lab.conftest import DEPLOY, beside, get, runbook, shell
 
 SITE = CHECKOUT / "lab/site/unraid/config.yaml"
 SONARR = "http://100.76.168.116:8989/ping"
@@ -18,7 +18,7 @@ KEPT = "/boot/config/kept", "/mnt/user/kept"
 @pytest.fixture(scope="module")
 def unraid_lab() -> Iterator[Lab]:
     """A lab of this module's own, up and deployed."""
-    own = Lab(state=State(id="unraid", checkout=CHECKOUT))
+    own = Lab(state=State(id=beside("unraid"), checkout=CHECKOUT))
     own.up(options=Options.asked(own.state, site=SITE))
     deploy = own.run("vps2", DEPLOY)
     assert deploy.returncode == 0, deploy.stderr

@@ -1,0 +1,30 @@
+# shellcheck shell=sh disable=SC2016  # awk's own words
+#
+# What other files of unbound's configuration take from what ours promises. unbound says it in
+# its log at most, and whose word counts hangs on the names of the files.
+#
+#   unbound port NUMBER FILE…   it listens at another port than 53
+#   unbound forwards FILE…      all names are forwarded elsewhere, too: one of the two goes unused
+unbound_beside() { # OURS
+    main=/etc/unbound/unbound.conf
+    command -v unbound-checkconf >/dev/null 2>&1 && [ -f $main ] || return 0
+    port=$(unbound-checkconf -o port $main 2>/dev/null)
+    case $port in
+    '' | 53) ;;
+    *) echo "unbound port $port $(others "$1" '$1 == "port:"')" ;;
+    esac
+    zone=''
+    [ -e "$1" ] || zone='forward-zone: name: "."' # as if it were there
+    if printf 'include: "%s"\n%s\n' $main "$zone" | unbound-checkconf /dev/stdin 2>&1 |
+        grep -q 'duplicate forward zone [.] '; then
+        echo "unbound forwards $(others "$1" '
+            /^[a-z-]*:/ || $1 ~ /^(server|forward-zone|stub-zone|auth-zone|view):$/ {
+                zone = $1 ~ /^(forward|stub)-zone:$/
+            }
+            zone && /name: *"?[.]"?[ \t]*$/')"
+    fi
+}
+others() { # OURS AWK-CONDITION: the files that hold such a line
+    find -L /etc/unbound -name '*.conf' -type f ! -path "$1" -exec awk "$2 { print FILENAME; exit }" {} \; |
+        sort | tr '\n' ' '
+}

@@ -1,0 +1,39 @@
+"""unbound's whole configuration: what other files take from what ours promises."""
+
+from collections.abc import Iterator
+
+from inventory.catalogue import Catalogue, Host
+from tasks.quote import shell as word
+
+
+def is_resolver(host: Host, catalogue: Catalogue) -> bool:
+    return any(resolver.name == host.name for resolver in catalogue.resolvers)
+
+
+def question(host: Host) -> tuple[str, str]:
+    """The words that ask it of a host, where the text of unbound.sh is in front."""
+    return "unbound_beside", host.paths.resolver
+
+
+def look_script(host: Host) -> str:
+    return f"{' '.join(word(part) for part in question(host))}\n"
+
+
+def clashes(text: str) -> Iterator[str]:
+    """What unbound.sh printed, in words; nothing where all is ours."""
+    for line in text.splitlines():
+        kind, _, rest = line.removeprefix("unbound ").partition(" ")
+        if not line.startswith("unbound "):
+            continue
+        if kind == "port":
+            port, *files = rest.split()
+            yield f"unbound listens on port {port} ({_named(files)}), and names are asked at 53"
+        elif kind == "forwards":
+            yield (
+                f"{_named(rest.split())} forwards all names, too: of the two unbound uses one, "
+                "and says so in its log alone"
+            )
+
+
+def _named(files: list[str]) -> str:
+    return ", ".join(files) or "a file of unbound's"
