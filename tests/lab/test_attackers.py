@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from lab.api import Lab
-from tests.lab.conftest import get, runbook, shell
+from tests.lab.conftest import Answer, get, runbook, shell
+from tests.patience import until
 
 EDGES = {"vps1": ("100.67.88.109", "203.0.113.11"), "vps2": ("100.102.55.88", "203.0.113.12")}
 NAMES = ("radarr.edge.test", "organizr.edge.test", "status.edge.test")
@@ -67,9 +68,15 @@ def forged(*names: str) -> list[str]:
 
 
 def headers_at(lab: Lab, host: str, url: str, *options: str) -> dict[str, str]:
-    """What a service was sent."""
-    answer = get(lab, host, url, *options)
-    assert answer.status == 200, answer
+    """What a service was sent, as soon as one answers."""
+    answers: list[Answer] = []
+
+    def is_answered() -> bool:
+        answers.append(get(lab, host, url, *options))
+        return answers[-1].status == 200
+
+    until(is_answered)
+    answer = answers[-1]
     return {name.lower(): value for name, value in json.loads(answer.body).items()}
 
 

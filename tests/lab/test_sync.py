@@ -41,6 +41,15 @@ def times_joined(lab: Lab) -> int:
     return int(shell(lab, "vps1", f"grep -c 'joined anew' {STATE}/history || :"))
 
 
+def clear(lab: Lab) -> None:
+    """What a test has left in the trees is deleted, and forgotten."""
+    for host in ("vps1", "vps2"):
+        shell(lab, host, f"rm -rf {TREE}/test-* {STATE}/conflicts/*")
+    # Until the memory knows, the same content again would lose to its delete.
+    until(lab, "vps1", "/usr/local/lib/twinedge/sync run resolver")
+    until_alike(lab)
+
+
 @pytest.fixture
 def synced(lab: Lab) -> Iterator[Lab]:
     """The lab with both trees alike; what a test leaves in them is deleted."""
@@ -48,11 +57,7 @@ def synced(lab: Lab) -> Iterator[Lab]:
     yield lab
     lab.heal()
     until(lab, "vps1", "systemctl is-active lsyncd")
-    for host in ("vps1", "vps2"):
-        shell(lab, host, f"rm -rf {TREE}/test-* {STATE}/conflicts/*")
-    # Until the memory knows, the same content again would lose to its delete.
-    lab.run("vps1", ["/usr/local/lib/twinedge/sync", "run", "resolver"])
-    until_alike(lab)
+    clear(lab)
 
 
 @pytest.mark.parametrize(("here", "there"), [("vps1", "vps2"), ("vps2", "vps1")])

@@ -9,7 +9,7 @@ import pytest
 
 from lab.api import Lab
 from tests.lab.conftest import runbook, shell
-from tests.lab.test_sync import STATE, TREE, meanwhile, until, until_alike
+from tests.lab.test_sync import STATE, TREE, clear, meanwhile, until, until_alike
 
 HOSTS = ("vps1", "vps2")  # the runner, whose unison is the client; the one that serves
 FOLDERS = ("/root/marks", "/etc/marks", "/etc/unbound/marks")
@@ -60,8 +60,8 @@ def marked(lab: Lab) -> Iterator[Lab]:
     yield lab
     lab.heal()
     for host in HOSTS:
-        shell(lab, host, f"systemctl start lsyncd; {UNMARK}; rm -rf {STATE}/conflicts/*")
-    until_alike(lab)
+        shell(lab, host, f"systemctl start lsyncd; {UNMARK}")
+    clear(lab)
 
 
 def standing(lab: Lab) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from lab.api import Lab
 from tests.lab.conftest import runbook, shell
-from tests.lab.test_sync import STATE, TREE, until, until_alike
+from tests.lab.test_sync import STATE, TREE, clear, until, until_alike
 
 HOSTS = ("vps1", "vps2")
 LAB_NAME = "test-printer.example.net"
@@ -19,10 +19,8 @@ def alike(lab: Lab) -> Iterator[Lab]:
     until_alike(lab)
     yield lab
     for host in HOSTS:
-        shell(
-            lab, host, f"umount {TREE} 2>/dev/null; systemctl restart lsyncd; rm -rf {TREE}/test-*"
-        )
-    until_alike(lab)
+        shell(lab, host, f"umount {TREE} 2>/dev/null; systemctl restart lsyncd")
+    clear(lab)
 
 
 def status(lab: Lab) -> dict[str, dict[str, object]]:
