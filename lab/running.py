@@ -22,11 +22,14 @@ class Running:
         self._must("systemctl", "kill", "--signal=KILL", self.name, unless="not loaded")
 
     def start(self) -> None:
-        self.host.run("systemctl", "reset-failed", self.name)
-        self._must("systemctl", "start", self.name)
+        self._start("start")
 
     def start_anew(self) -> None:
-        self._must("systemctl", "restart", self.name)
+        self._start("restart")
+
+    def _start(self, verb: str) -> None:
+        self.host.run("systemctl", "reset-failed", self.name)  # six in ten seconds are too many
+        self._must("systemctl", verb, self.name)
 
     def freeze(self, frozen: bool) -> None:
         """A frozen service keeps its sockets and answers nothing, like a hung one."""
