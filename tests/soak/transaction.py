@@ -125,16 +125,18 @@ class Bench:
                 knocking(self.lab, "client", other) as others,
                 knocking(self.lab, cell.host, cell.host) as own,
             ):
-                status = self._break(cell, points)
+                reached, status = self._break(cell, points)
                 wrong = self._settle(cell)
         finally:
             points.remove()
         left_on = self.left_on(cell.host)
+        wrong += [] if reached else ["a deploy no longer comes to this step: nothing was broken"]
         wrong += self._judge(cell, others, own)
         wrong += self._next_deploy(cell)
         return Verdict(cell, status, left_on, round(time.monotonic() - started, 1), tuple(wrong))
 
-    def _break(self, cell: Cell, points: Points) -> int | None:
+    def _break(self, cell: Cell, points: Points) -> tuple[bool, int]:
+        """Was there anything to break, and how the deploy ended."""
         nowhere = subprocess.DEVNULL
         command = self.command("b")
         deploy = self.lab.popen(cell.controller, command, stdout=nowhere, stderr=nowhere)
@@ -144,7 +146,7 @@ class Bench:
             if cell.fault not in ("hang", "power-cut"):
                 points.go()
         try:
-            return deploy.wait(timeout=GIVE_UP)
+            return reached, deploy.wait(timeout=GIVE_UP)
         finally:
             if cell.fault == "hang":
                 points.go()
