@@ -145,7 +145,11 @@ def _falls_through(survey: Survey, resolver: Host, answers: Answers) -> Iterator
         host=resolver.name,
         hop=f"dns {resolver.name}",
         todo=f"can {resolver.name} reach the forwarders of resolver.forward?",
-        needs=(parts.host(resolver.name), f"{parts.resolver(resolver.name)} UDP"),
+        needs=(
+            parts.host(resolver.name),
+            parts.unbound(resolver.name),
+            f"{parts.resolver(resolver.name)} UDP",
+        ),
     )
 
 

@@ -11,20 +11,21 @@ unbound_beside() { # OURS
     port=$(unbound-checkconf -o port $main 2>/dev/null)
     case $port in
     '' | 53) ;;
-    *) echo "unbound port $port $(others "$1" '$1 == "port:"')" ;;
+    *) echo "unbound port $port $(others "$1" '$i == "port:"')" ;;
     esac
     zone=''
     [ -e "$1" ] || zone='forward-zone: name: "."' # as if it were there
     if printf 'include: "%s"\n%s\n' $main "$zone" | unbound-checkconf /dev/stdin 2>&1 |
         grep -q 'duplicate forward zone [.] '; then
-        echo "unbound forwards $(others "$1" '
-            /^[a-z-]*:/ || $1 ~ /^(server|forward-zone|stub-zone|auth-zone|view):$/ {
-                zone = $1 ~ /^(forward|stub)-zone:$/
-            }
-            zone && /name: *"?[.]"?[ \t]*$/')"
+        echo "unbound forwards $(others "$1" 'zone && $i == "name:" && $(i + 1) ~ /^"?[.]"?$/')"
     fi
 }
-others() { # OURS AWK-CONDITION: the files that hold such a line
-    find -L /etc/unbound -name '*.conf' -type f ! -path "$1" -exec awk "$2 { print FILENAME; exit }" {} \; |
-        sort | tr '\n' ' '
+others() { # OURS AWK-CONDITION: the files that hold such a word; zone: it is of a forward-zone
+    find -L /etc/unbound -name '*.conf' -type f ! -path "$1" -exec awk "
+        { sub(/#.*/, \"\") }
+        { for (i = 1; i <= NF; i++) {
+            if (\$i ~ /^(forward|stub)-zone:\$/) zone = 1
+            else if (\$i ~ /^(server|view|auth-zone|rpz|remote-control):\$/) zone = 0
+            if ($2) { print FILENAME; exit }
+        } }" {} \; | sort | tr '\n' ' '
 }

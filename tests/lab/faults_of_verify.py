@@ -204,7 +204,8 @@ BROKEN = (
            begin=on("vps1", f"echo SetEnv LD_PRELOAD=$(echo {FAKETIME}) FAKETIME=+90s"
                     f" FAKETIME_DONT_FAKE_MONOTONIC=1 > {CLOCK} && systemctl reload ssh"),
            end=on("vps1", f"rm {CLOCK} && systemctl reload ssh"),
-           hop="clock vps1", seen="s ahead of vps2"),
+           hop="clock vps1", seen="s ahead of vps2",
+           artefacts=frozenset({"sync of antigravity", "sync of resolver", "sync vps1"})),
     # A daemon that takes connections and says nothing: verify waits for no one.
     Broken(name="sshd hung", begin=on("vps1", "systemctl kill --signal=STOP ssh"),
            end=on("vps1", "systemctl kill --signal=CONT ssh"),

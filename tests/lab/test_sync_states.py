@@ -46,7 +46,7 @@ def test_a_disk_that_is_not_mounted_empties_nobody_and_all_goes_on_once_it_is_ba
     other = next(each for each in HOSTS if each != host)
     shell(alike, host, f"echo x > {TREE}/test-precious")
     until(alike, other, f"test -e {TREE}/test-precious")
-    until_alike(alike)
+    until(alike, "vps1", "/usr/local/lib/twinedge/sync run resolver")  # and all is written down
     before = int(shell(alike, "vps1", f"wc -l < {STATE}/history"))
     shell(
         alike, host, f"mount -t tmpfs none {TREE} && mkdir {TREE}/lost+found && touch {TREE}/test-x"

@@ -51,7 +51,7 @@ def test_each_fault_is_named_by_its_hop_and_nothing_else(steady_lab: Lab, broken
         status, roots = broken_findings(steady_lab)
     finally:
         broken.end(steady_lab)
-    assert failed_hops(roots) - broken.artefacts == {broken.hop}
+    assert failed_hops(roots) - broken.artefacts == {broken.hop}, roots
     assert any(broken.seen in finding["seen"] for finding in roots), roots
     assert status == broken.status
 
