@@ -67,6 +67,9 @@ def locate(config: Path) -> Files:
             "services": extra["services_file"],
             "mcp": extra["mcp_file"],
         }
+        for key, path in named.items():
+            if not isinstance(path, str) or not path.isprintable():
+                raise InventoryError(f"{short(config)}: the file of {key}: {path!r} is no path")
         folder = config.resolve().parent
         return Files(config=config, **{k: (folder / v).resolve() for k, v in named.items()})
     except (KeyError, TypeError) as error:

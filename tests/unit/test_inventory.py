@@ -35,6 +35,9 @@ def test_the_labs_site_is_the_topology_of_the_architecture():
 
 
 MISTAKES = [
+    ("config", "inventory.options.group_file", "a\0b", "the file of groups: 'a\\x00b' is no path"),
+    ("config", "user_defined.mcp_file", "\u2028", "the file of mcp: '\\u2028' is no path"),
+    ("hosts", "vps1.data", {"manager": "unraid"}, "vps1.data.manager: unraid has no systemd"),
     ("services", "services.organizr.fallback", "vps3", "organizr.fallback: no host 'vps3'"),
     ("services", "services.organizr.fallback", "vps2", "organizr.fallback: is 'vps2', the primary"),
     ("services", "services.sonarr.port", 7878, "sonarr.port: 7878 on unraid belongs to radarr"),

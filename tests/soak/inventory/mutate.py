@@ -134,11 +134,18 @@ def _edit(
 
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:
-    """(parent, key) of every value in it."""
-    if isinstance(content, dict | list):
-        for key in list(content) if isinstance(content, dict) else range(len(content)):
-            yield content, key
-            yield from _places(content[key])
+    """(parent, key) of every value in it; once, where aliases lead to it many times."""
+    seen: set[int] = set()
+
+    def below(parent: Any) -> Iterator[tuple[Any, Any]]:
+        if not isinstance(parent, dict | list) or id(parent) in seen:
+            return
+        seen.add(id(parent))
+        for key in list(parent) if isinstance(parent, dict) else range(len(parent)):
+            yield parent, key
+            yield from below(parent[key])
+
+    return below(content)
 
 
 def _parsed(text: str) -> Any:
