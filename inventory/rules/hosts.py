@@ -18,16 +18,6 @@ def something_exists(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         yield "the file", "holds no host with role edge (data.role, usually from group edge)"
 
 
-def edges_have_systemd(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    for edge in catalogue.edges:
-        if not edge.has_systemd:
-            yield (
-                f"{edge.name}.data.manager",
-                f"{edge.manager} has no systemd, and Caddy, cloudflared and lsyncd are units of an "
-                "edge; where only its services are containers, say docker",
-            )
-
-
 def addresses_are_unique(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     owner: dict[IPv4Address, str] = {}
     for host in catalogue.hosts.values():
@@ -76,7 +66,6 @@ def hosts_can_be_logged_in_to(catalogue: Catalogue) -> Iterator[tuple[str, str]]
 
 RULES = (
     something_exists,
-    edges_have_systemd,
     addresses_are_unique,
     addresses_are_on_the_tailnet,
     hosts_can_be_logged_in_to,

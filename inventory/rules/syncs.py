@@ -44,6 +44,8 @@ def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             problem = unknown_host(catalogue, host)
             if not problem and host not in edges:
                 problem = f"{host!r} is no edge; lsyncd runs on {', '.join(sorted(edges))}"
+            if not problem and not catalogue.hosts[host].has_systemd:
+                problem = f"{host!r} has no systemd (manager), and lsyncd is a unit of it"
             if problem:
                 yield f"{sync.name}.hosts.{index}", problem
         if len(set(sync.hosts)) < len(sync.hosts):

@@ -18,6 +18,11 @@ def refusal(site: Site) -> str:
     return str(caught.value)
 
 
+def test_a_sync_needs_systemd_on_both_hosts(site: Site):
+    site.change("groups", "edge.data.manager", "unraid")
+    assert "resolver.hosts.0: 'vps1' has no systemd (manager)" in refusal(site)
+
+
 def test_the_labs_site_is_the_topology_of_the_architecture():
     catalogue = load_catalogue(ROOT / SETTINGS)
     addresses = {name: str(host.address) for name, host in catalogue.hosts.items()}
@@ -37,7 +42,6 @@ def test_the_labs_site_is_the_topology_of_the_architecture():
 MISTAKES = [
     ("config", "inventory.options.group_file", "a\0b", "the file of groups: 'a\\x00b' is no path"),
     ("config", "user_defined.mcp_file", "\u2028", "the file of mcp: '\\u2028' is no path"),
-    ("hosts", "vps1.data", {"manager": "unraid"}, "vps1.data.manager: unraid has no systemd"),
     ("services", "services.organizr.fallback", "vps3", "organizr.fallback: no host 'vps3'"),
     ("services", "services.organizr.fallback", "vps2", "organizr.fallback: is 'vps2', the primary"),
     ("services", "services.sonarr.port", 7878, "sonarr.port: 7878 on unraid belongs to radarr"),
