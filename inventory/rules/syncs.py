@@ -44,8 +44,6 @@ def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             problem = unknown_host(catalogue, host)
             if not problem and host not in edges:
                 problem = f"{host!r} is no edge; lsyncd runs on {', '.join(sorted(edges))}"
-            if not problem and not catalogue.hosts[host].has_systemd:
-                problem = f"{host!r} has no systemd (manager), and lsyncd is a unit of it"
             if problem:
                 yield f"{sync.name}.hosts.{index}", problem
         if len(set(sync.hosts)) < len(sync.hosts):
@@ -54,6 +52,13 @@ def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{sync.name}.service", f"no service {sync.service!r}"
         if sync.acts_on_service and not sync.service:
             yield f"{sync.name}.after", f"{sync.after!r} needs a service; or say a command"
+        service = catalogue.services.get(sync.service or "")
+        for host in sync.hosts if sync.acts_on_service and service else ():
+            if host in edges and service and catalogue.manager_of(service, host) == "unraid":
+                problem = (
+                    f"{service.name} on {host} has manager unraid, which knows no {sync.after}"
+                )
+                yield f"{sync.name}.after", f"{problem}: say a command"
 
 
 def synced_trees_are_nobody_elses(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -18,9 +18,9 @@ def refusal(site: Site) -> str:
     return str(caught.value)
 
 
-def test_a_sync_needs_systemd_on_both_hosts(site: Site):
+def test_what_a_sync_does_afterwards_is_something_that_the_manager_knows(site: Site):
     site.change("groups", "edge.data.manager", "unraid")
-    assert "resolver.hosts.0: 'vps1' has no systemd (manager)" in refusal(site)
+    assert "on vps1 has manager unraid, which knows no re" in refusal(site)
 
 
 def test_the_labs_site_is_the_topology_of_the_architecture():
