@@ -105,10 +105,12 @@ def render(session: Session, source: Source) -> Files:
 def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPlan]:
     """A plan for every host. Raises RolloutFailed when one cannot be read."""
 
+    scripts = introduce.look_scripts(session)
+
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
-        also = f"{introduce.look_script(session, host)}{host_side('listening.sh')}listening\n"
-        if unbound.is_resolver(host, session.catalogue):
+        also = f"{scripts[host.name]}{host_side('listening.sh')}listening\n"
+        if host in session.catalogue.resolvers:
             also += f"{host_side('unbound.sh')}{unbound.look_script(host)}"
         return release.look(task, host, files[host.name], also)
 

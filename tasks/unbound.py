@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 
-from inventory.catalogue import Catalogue, Host
+from inventory.catalogue import Host
 from tasks.quote import shell as word
-
-
-def is_resolver(host: Host, catalogue: Catalogue) -> bool:
-    return any(resolver.name == host.name for resolver in catalogue.resolvers)
 
 
 def question(host: Host) -> tuple[str, str]:
@@ -22,17 +18,14 @@ def look_script(host: Host) -> str:
 def clashes(text: str) -> Iterator[str]:
     """What unbound.sh printed, in words; nothing where all is ours."""
     for line in text.splitlines():
-        kind, _, rest = line.removeprefix("unbound ").partition(" ")
-        if not line.startswith("unbound "):
-            continue
-        if kind == "port":
-            port, *files = rest.split()
-            yield f"unbound listens on port {port} ({_named(files)}), and names are asked at 53"
-        elif kind == "forwards":
-            yield (
-                f"{_named(rest.split())} forwards all names, too: of the two unbound uses one, "
-                "and says so in its log alone"
-            )
+        match line.split():
+            case ["unbound", "port", port, *files]:
+                yield f"unbound listens on port {port} ({_named(files)}), and names are asked at 53"
+            case ["unbound", "forwards", *files]:
+                yield (
+                    f"{_named(files)} forwards all names, too: of the two unbound uses one, "
+                    "and says so in its log alone"
+                )
 
 
 def _named(files: list[str]) -> str:

@@ -8,8 +8,8 @@ from inventory.rules.syncs import OBEYED_FOLDERS, SYSTEM_FOLDERS
 from inventory.rules.words import nested, within
 
 FOLDERS = ("units", "state")  # of `paths`; all others are files
-SHARED = ({"units", "lsyncd_unit"},)  # a unit lies among the units
-OURS = ({"state", "look"},)  # by default, on a host without systemd
+SHARED = {"units", "lsyncd_unit"}  # a unit lies among the units
+OURS = {"state", "look"}  # by default, on a host without systemd
 UNSERVED = ("/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/twinedge", "/var/log")
 
 
@@ -23,8 +23,7 @@ def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
 def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for host in catalogue.hosts.values():
         for (outer, _), (inner, path) in nested(managed_files(host, catalogue).items()):
-            apart = SHARED if host.paths.look else (*SHARED, *OURS)
-            if {outer, inner} not in apart:
+            if {outer, inner} not in ([SHARED] if host.paths.look else [SHARED, OURS]):
                 yield f"{host.name}.data.paths.{inner}", f"{path} is at or below {outer}'s"
 
 

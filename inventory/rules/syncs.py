@@ -23,14 +23,8 @@ OBEYED_FOLDERS = (
     *("/etc/networkd-dispatcher", "/etc/NetworkManager", "/etc/pam.d", "/etc/polkit-1"),
     *("/etc/ppp", "/etc/profile.d", "/etc/rc.d", "/etc/security", "/etc/skel", "/etc/ssh"),
     *("/etc/ssl", "/etc/sudoers.d", "/etc/sysctl.d", "/etc/systemd", "/etc/tmpfiles.d"),
-    *(
-        "/etc/twinedge/look",
-        "/etc/udev",
-        "/etc/update-motd.d",
-        "/etc/X11",
-        "/etc/xdg",
-        "/root/.config/systemd",
-    ),
+    *("/etc/twinedge/look", "/etc/udev", "/etc/update-motd.d", "/etc/X11", "/etc/xdg"),
+    *("/root/.config/systemd",),
     *("/var/lib/dpkg", "/var/lib/systemd", "/var/lib/tailscale", "/var/spool"),
     *(f"/etc/rc{level}.d" for level in "0123456S"),
 )
@@ -52,13 +46,20 @@ def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{sync.name}.service", f"no service {sync.service!r}"
         if sync.acts_on_service and not sync.service:
             yield f"{sync.name}.after", f"{sync.after!r} needs a service; or say a command"
+
+
+def what_syncs_do_is_known_to_the_manager(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for sync in catalogue.syncs.values():
         service = catalogue.services.get(sync.service or "")
-        for host in sync.hosts if sync.acts_on_service and service else ():
-            if host in edges and service and catalogue.manager_of(service, host) == "unraid":
-                problem = (
-                    f"{service.name} on {host} has manager unraid, which knows no {sync.after}"
+        if service is None or not sync.acts_on_service:
+            continue
+        for host in (name for name in sync.hosts if name in catalogue.hosts):
+            if catalogue.manager_of(service, host) == "unraid":
+                yield (
+                    f"{sync.name}.after",
+                    f"{service.name} on {host} has manager unraid, which knows no {sync.after}: "
+                    "say a command",
                 )
-                yield f"{sync.name}.after", f"{problem}: say a command"
 
 
 def synced_trees_are_nobody_elses(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -100,6 +101,7 @@ def no_managed_file_is_synced(catalogue: Catalogue) -> Iterator[tuple[str, str]]
 
 RULES = (
     syncs_join_two_edges,
+    what_syncs_do_is_known_to_the_manager,
     synced_trees_are_nobody_elses,
     synced_trees_are_apart,
     no_managed_file_is_synced,

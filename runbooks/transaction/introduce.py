@@ -29,21 +29,21 @@ class NotParted(HostError):
 
 def gathered(session: Session, purpose: Purpose) -> list[str]:
     """The selected hosts that have company for the purpose, all of it selected, too."""
-    selected = [host.name for host in session.hosts]
+    selected = {host.name for host in session.hosts}
     return [
-        name
-        for name in selected
-        if (others := purpose.company(session.catalogue, name)) and set(others) <= set(selected)
+        host.name
+        for host in session.hosts
+        if (others := purpose.company(session.catalogue, host.name)) and selected.issuperset(others)
     ]
 
 
-def look_script(session: Session, host: Host) -> str:
-    """The script that prints the keys of all that `host` can be introduced for."""
-    return "".join(
-        purpose.look_script(session.catalogue, host)
-        for purpose in PURPOSES
-        if host.name in gathered(session, purpose)
-    )
+def look_scripts(session: Session) -> Mapping[str, str]:
+    """By host, the script that prints the keys of all that it can be introduced for."""
+    scripts = {host.name: "" for host in session.hosts}
+    for purpose in PURPOSES:
+        for name in gathered(session, purpose):
+            scripts[name] += purpose.look_script(session.catalogue, session.catalogue.hosts[name])
+    return scripts
 
 
 def strangers(

@@ -18,7 +18,7 @@ FORWARDER = "forwarder"  # in Survey.records, beside the names of the resolvers
 
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
-    if unbound.is_resolver(host, catalogue):
+    if host in catalogue.resolvers:
         yield Question(name=BESIDE, words=unbound.question(host))
     yield Question(name=SPLIT, words=("bounded", "tailscale", "dns", "status", "--json"))
 

@@ -10,8 +10,8 @@
 #                            token of its lock; and a stamp, as in `pending`
 #   $state/drill/undo.sh     takes the fault back; healthy.sh succeeds once it has, and
 #                            ended.sh where the fault is over though nobody undid it
-#   $state/drill/effect      boot and uptime until which the fault may still be made, though
-#                            whoever made it is gone
+#   $state/drill/effect      a stamp: until when the fault may still be made, though whoever
+#                            made it is gone
 #   $state/drill/drill.sh    this text with its assignments, which waits and runs at boot
 #
 # `armed` is written before the fault and goes only after healthy.sh has succeeded.
@@ -78,8 +78,7 @@ inject_drill() { # inject() holds the fault's commands, which take up to $takes 
 }
 note_effect() {
     rm -f "$drill/effect"
-    [ "$takes" -eq 0 ] ||
-        printf '%s\n%s\n' "$(boot_id)" "$(($(up_for) + takes + MARGIN_SECONDS))" > "$drill/effect"
+    [ "$takes" -eq 0 ] || stamp $((takes + MARGIN_SECONDS)) > "$drill/effect"
 }
 give_up() { guarded drop_lock; die "$*"; }
 put_drill() { # FILE, in base64 on standard input
@@ -167,6 +166,6 @@ heal() {
 }
 # A container that is started while it stops is killed at the end of its stop all the same.
 may_still_break() {
-    [ -e "$drill/effect" ] && [ "$(sed -n 1p "$drill/effect")" = "$(boot_id)" ] &&
-        [ "$(up_for)" -lt "$(sed -n 2p "$drill/effect")" ]
+    left_of "$drill/effect" 4 1
+    [ "$left" -gt 0 ]
 }
