@@ -57,7 +57,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
 def _judge_route(survey: Survey, edge: Host, service: Service) -> Iterator[Finding]:
     if (service.name, edge.name) in survey.routes:
         answer = survey.routes[service.name, edge.name]
-        found = _behind(survey, edge, service, _route(edge.name, service, survey.here, answer))
+        found = _route(edge.name, service, survey.here, answer)
+        found = _behind(survey, edge, service, answer, found)
         found = replace(found, way=True)
         yield found if found.status.is_broken else _who_answered(survey, edge, service, found)
     loopback = survey.reply(edge.name, f"loopback {service.name}")
@@ -66,15 +67,15 @@ def _judge_route(survey: Survey, edge: Host, service: Service) -> Iterator[Findi
         found = _route(edge.name, service, edge.name, answer)
         # A part of its own: the control node's edge is asked by name and on loopback.
         found = replace(found, subject=f"{found.subject} on loopback")
-        yield _behind(survey, edge, service, found)
+        yield _behind(survey, edge, service, answer, found)
 
 
-def _behind(survey: Survey, edge: Host, service: Service, found: Finding) -> Finding:
-    """`found`, with the placements that it relies on: who answered, or else any one."""
+def _behind(
+    survey: Survey, edge: Host, service: Service, answer: Answer, found: Finding
+) -> Finding:
+    """`found`, with the placements that it relies on: who gave `answer`, or else any one."""
     hosts = service.order_from(edge.name)
-    upstreams = survey.catalogue.upstreams_from(edge.name, service)
-    answer = survey.routes.get((service.name, edge.name))
-    served_by = dict(zip(upstreams, hosts, strict=True)).get((answer and answer.served_by) or "")
+    served_by = _who_gave(survey, edge, service, answer)
     fine = [host for host in hosts if _answers(survey, edge.name, service, host)]
     evidence = f"direct ok on {' and '.join(fine)}, {edge.name}'s Caddy answers {found.seen}"
     return replace(
@@ -86,6 +87,22 @@ def _behind(survey: Survey, edge: Host, service: Service, found: Finding) -> Fin
         ),
         needs_one_of=tuple(parts.placement(service.name, h, edge.name) for h in hosts),
     )
+
+
+def _who_gave(survey: Survey, edge: Host, service: Service, answer: Answer) -> str | None:
+    """The host that Caddy names; where it names none (its answers to cloudflared, which go
+    to strangers), the placement that says the very same. Caddy goes on asking a sick one until
+    its own health check has seen it, so two answers of one look may come from two placements.
+    """
+    hosts = service.order_from(edge.name)
+    if answer.served_by:
+        upstreams = survey.catalogue.upstreams_from(edge.name, service)
+        return dict(zip(upstreams, hosts, strict=True)).get(answer.served_by)
+    for host in hosts:
+        said = sightings(survey, service, host).get(edge.name)
+        if said and answer.status and (said.status, said.body) == (answer.status, answer.body):
+            return host
+    return None
 
 
 def _route(edge: str, service: Service, vantage: str, answer: Answer) -> Finding:

@@ -67,6 +67,16 @@ def test_a_wrong_body_through_caddy_follows_from_the_placement_that_gave_it(edge
     assert hops(edge) == ["service organizr@vps2"]
 
 
+def test_a_wrong_body_follows_from_its_placement_though_the_next_request_went_elsewhere(edge: Edge):
+    """Caddy's health check fell between the two requests of one look."""
+    edge.direct["organizr", "vps2"] = Answer(status=200, body="<html>")
+    for name in ("vps1", "vps2"):
+        edge.replies[name, "direct organizr@vps2"] = ok("200 0.01 no\n<html>")
+        edge.replies[name, "loopback organizr"] = ok("200 0.02 no\n<html>")
+        edge.routes["organizr", name] = replace(edge.good("organizr"), served_by="100.67.88.109:80")
+    assert hops(edge) == ["service organizr@vps2"]
+
+
 def test_a_caddy_that_does_not_use_its_fallback_is_named_though_the_primary_is_down(edge: Edge):
     stop_service(edge, "organizr", "vps2")
     edge.routes["organizr", "vps1"] = BAD_GATEWAY
