@@ -28,6 +28,7 @@ from inventory.fields import (
     Seconds,
     SecretText,
     Strict,
+    TailnetAddress,
     Unit,
     UrlOrSecret,
     UrlPath,
@@ -79,7 +80,7 @@ class Host(Strict):
     """
 
     name: Name
-    address: IPv4Address
+    address: TailnetAddress
     user: User
     port: Port = 22
     role: Role

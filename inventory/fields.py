@@ -8,7 +8,7 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -17,6 +17,7 @@ from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
 WIDEST = {4: 8, 6: 16}  # the shortest prefix of a network that somebody owns
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -97,6 +98,19 @@ def _network(text: Any) -> IPv4Network | IPv6Network:
     return network
 
 
+def _tailnet_address(value: Any) -> Any:
+    """The text of an IPv4 address. A name of one is no address: raises ValueError."""
+    text = str(value)
+    names = re.compile(rf"(?=.*[a-z]){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+    if isinstance(value, str) and names.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is a name; here stands the tailnet address, of which records and listeners "
+            f"are made: `tailscale ip -4 {text}` prints it. To log in by a name, give it as "
+            "HostName in a file that data.ssh.config names (README, 'The way to a host')"
+        )
+    return text if isinstance(value, int) else value  # 100 would be 0.0.0.100
+
+
 def is_reference(text: str) -> bool:
     """Does `text` say where a secret is?"""
     return text.partition(":")[0] in SECRET_SCHEMES
@@ -105,8 +119,6 @@ def is_reference(text: str) -> bool:
 def _url_or_secret(value: str) -> str:
     return _secret(value) if is_reference(value) else _url(value)
 
-
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 Name = Annotated[
     str, AfterValidator(_matching(_LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
@@ -174,6 +186,7 @@ Pattern = Annotated[
 ]
 SecretText = Annotated[str, AfterValidator(_secret)]
 WeekHours = Annotated[Hours, BeforeValidator(Hours.parse)]
+TailnetAddress = Annotated[IPv4Address, BeforeValidator(_tailnet_address)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
