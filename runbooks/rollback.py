@@ -18,9 +18,10 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Catalogue, Host
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
 from runbooks.remember import remembered
-from runbooks.transaction import begin
+from runbooks.transaction import begin, introduce
 from runbooks.transaction.rollout import Rollout
 from tasks import release
+from tasks.configs.file import ABSENT
 from tasks.live import HostState, ReleaseInfo, Releases
 from tasks.release import Run
 
@@ -52,11 +53,14 @@ def rollback(arguments: Namespace) -> int:
         return Exit.OK
     targets = {host: _target(host, releases, arguments.to) for host, releases in found.items()}
     todo = {host: t for host, t in targets.items() if t.id != found[host].current}
+    blind = [host for host, t in todo.items() if _ends_look(session, host, found[host], t)]
     for host, target in targets.items():
         tell(host, _change(found[host], target))
+        if host in blind:
+            tell("", "would let no stand-in look any more: that release has no program for it")
     if not arguments.apply or not todo:
         return Exit.OK
-    return _apply(arguments, session, found, todo)
+    return _apply(arguments, session, found, todo, blind)
 
 
 def _apply(
@@ -64,6 +68,7 @@ def _apply(
     session: Session,
     found: Mapping[str, Releases],
     todo: Mapping[str, ReleaseInfo],
+    blind: Sequence[str],
 ) -> int:
     if any(_touches_caddy(session, host, found[host], target) for host, target in todo.items()):
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
@@ -89,6 +94,7 @@ def _apply(
             promised=lambda hosts: _still_promised(session, hosts),
         )
         transaction.execute(stage)
+        introduce.end_looks(session, blind)
         record.conclude(Exit.OK, "; ".join(f"{host} to {todo[host].id}" for host in todo))
     for host, activated in transaction.activated.items():
         tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
@@ -127,6 +133,14 @@ def _touches_caddy(session: Session, host: str, releases: Releases, target: Rele
     path = session.catalogue.hosts[host].paths.caddy
     current = releases.find(releases.current)
     return current is None or current.digests.get(path) != target.digests.get(path)
+
+
+def _ends_look(session: Session, host: str, releases: Releases, target: ReleaseInfo) -> bool:
+    """Does the host show itself to a stand-in now, and no more with `target`?"""
+    path = session.catalogue.hosts[host].look
+    current = releases.find(releases.current)
+    has_look = current is not None and current.digests.get(path, ABSENT) != ABSENT
+    return has_look and target.digests.get(path, ABSENT) == ABSENT
 
 
 def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo:

@@ -58,6 +58,11 @@ class Purpose:
         self._read(task, catalogue, host, script)
         return Result(host=task.host, changed=True)
 
+    def remove(self, task: Task, catalogue: Catalogue, host: Host) -> Result:
+        """Nornir task: the host has no key of its own any more, and no line of ours."""
+        self._read(task, catalogue, host, f"drop_key\n{_here('install_authorized', ())}")
+        return Result(host=task.host, changed=True)
+
     def wanted(self, catalogue: Catalogue, host: Host, found: Found) -> "Lines":
         """The lines for `host`, from what the others have."""
         admitted = [catalogue.hosts[name] for name in self.admits(catalogue, host.name)]

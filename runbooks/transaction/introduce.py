@@ -1,7 +1,7 @@
 """Introducing hosts to each other: part of a deploy, before its first commit.
 
 Who is let in no more is told so at the end: what a host ran before still works if the
-deploy is given up.
+deploy is given up. A rollback takes back what the earlier release has no program for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,6 +88,16 @@ def part(session: Session, strangers: Strangers) -> None:
         errors = _install(session, purpose, _found(session, purpose), keep=False).errors
         if errors:
             raise NotParted(words(errors, "the release is confirmed; deploy once more"))
+
+
+def end_looks(session: Session, hosts: Sequence[str]) -> None:
+    """`hosts`, whose release has no look any more, let no stand-in in. Raises NotParted."""
+    errors = session.run(
+        lambda task: LOOK.remove(task, session.catalogue, _host(session, task)), hosts
+    ).errors
+    if errors:
+        by_hand = "the release is confirmed; take twinedge-look: out of authorized_keys there"
+        raise NotParted(words(errors, by_hand))
 
 
 def _concerned(strangers: Strangers) -> list[Purpose]:

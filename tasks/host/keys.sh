@@ -52,7 +52,7 @@ install_authorized() { # on standard input: our lines; the operator's stay as th
         die "cannot make $login/.ssh"
     lines=$(others && cat) || die "cannot read $authorized"
     new=$authorized.next
-    ( umask 077 && line "$lines" > "$new" ) && [ "$(cat "$new")" = "$lines" ] && durable "$new" &&
+    ( umask 077 && { [ -z "$lines" ] || line "$lines"; } > "$new" ) && [ "$(cat "$new")" = "$lines" ] && durable "$new" &&
         chown "$user:$(id -gn "$user")" "$new" && mv -f "$new" "$authorized" && return 0
     rm -f "$new"
     die "cannot write $authorized: is the disk full?"

@@ -10,6 +10,7 @@ from lab.api import Lab
 from tests.lab import released
 from tests.lab.conftest import shell
 from tests.lab.released import Operator
+from tests.lab.test_schedule import lend_secrets, runs
 from tests.lab.test_sync import TREE, meanwhile, until, until_alike
 from tests.soak.transaction import HOSTS
 
@@ -17,13 +18,15 @@ EDGES = ("vps1", "vps2")
 PORT, HEARD = 8099, "/root/heard"
 METRICS = "/root/twinedge.prom"
 SCHEDULE = {
-    "hosts": [released.CONTROL],
+    "hosts": [released.CONTROL, released.STAND_IN],
     "checkout": released.CHECKOUT,
     "settings": released.CONFIG,
     "verify": {"every": "1h", "jitter": "1h"},  # none by itself in the middle of a test
     "sync": {"every": "1h", "jitter": "1h"},
     "readiness": {"at": "05:30"},
 }
+LENT = "id_ed25519 known_hosts"
+SEEN = (0, 1)  # exit statuses of a look that reached every host
 PATIENT = ("--timeout", "60")  # seconds
 SYNC = "/var/lib/twinedge/sync"
 MANIFEST = "/var/lib/twinedge/releases/$(cat /var/lib/twinedge/current)/manifest"
@@ -58,7 +61,8 @@ class Seen:
     files: Mapping[str, str]
     releases: Mapping[str, set[str]]
     joined: Mapping[str, str]
-    timers: list[str]
+    timers: Mapping[str, set[str]]
+    keys: Mapping[str, str]
     told: Mapping[str, Any]
     metrics: set[str]
 
@@ -91,8 +95,12 @@ def edit(lab: Lab) -> None:
 
 
 def make(operator: Operator) -> None:
-    """Three releases, then synced trees with a conflict, a drill, a trouble and a silence."""
+    """Three releases with a stand-in, then synced trees with a conflict, a drill, a trouble and a
+    silence, and a stand-in that has looked.
+    """
     lab = operator.lab
+    lend_secrets(lab)
+    lend_key(lab)
     for looks in (2, 1):  # a release needs a change
         write_site(operator, looks)
         operator.told("deploy", "--apply")
@@ -109,6 +117,7 @@ def make(operator: Operator) -> None:
     assert operator.run("verify", *PATIENT, *silence).returncode == 1
     lab.heal()
     operator.run("verify", *PATIENT)
+    assert stood_in(operator) in SEEN
 
 
 def see(operator: Operator) -> Seen:
@@ -118,6 +127,7 @@ def see(operator: Operator) -> Seen:
         releases={h: set(shell(lab, h, "ls /var/lib/twinedge/releases").split()) for h in HOSTS},
         joined=joined(lab),
         timers=timers(lab),
+        keys=keys(lab),
         told={
             "conflicts": conflicts(operator),
             "syncs": shown(operator, "sync", "status"),
@@ -128,10 +138,37 @@ def see(operator: Operator) -> Seen:
     )
 
 
-def timers(lab: Lab) -> list[str]:
-    """Those that are armed."""
+def timers(lab: Lab) -> dict[str, set[str]]:
+    """Those that are armed on each edge."""
     listed = "systemctl list-units --plain --no-legend --state active 'twinedge-*.timer'"
-    return shell(lab, released.CONTROL, f"{listed} | awk '{{print $1}}' | sort").split()
+    return {host: set(shell(lab, host, f"{listed} | awk '{{print $1}}'").split()) for host in EDGES}
+
+
+def keys(lab: Lab) -> dict[str, str]:
+    """On each host: whom it lets in, and the keys of ours that lie there."""
+    script = "cat /root/.ssh/authorized_keys; find /etc/twinedge -name 'key*' | sort"
+    return {host: shell(lab, host, script) for host in HOSTS}
+
+
+def lend_key(lab: Lab) -> None:
+    """The operator's key and known hosts on the stand-in, without which 0.1.0's cannot look."""
+    lent = shell(lab, released.CONTROL, f"tar -C /root/.ssh -c {LENT} | base64")
+    lab.run(released.STAND_IN, ["sh", "-c", "base64 -d | tar -C /root/.ssh -x"], input=lent,
+            check=True)  # fmt: skip
+
+
+def take_key_away(lab: Lab) -> None:
+    shell(lab, released.STAND_IN, f"cd /root/.ssh && rm {LENT}")
+
+
+def stood_in(operator: Operator) -> int:
+    """The exit status of the look that the stand-in's own job makes when nobody is heard."""
+    lab = operator.lab
+    shell(lab, released.STAND_IN, f"touch -d '1 day ago' /run/twinedge/heard/{released.CONTROL}")
+    before = runs(lab, released.STAND_IN, "verify")
+    shell(lab, released.STAND_IN, "systemctl start twinedge-verify || :")  # 1: it has findings
+    (made,) = runs(lab, released.STAND_IN, "verify")[len(before) :]
+    return int(made["status"])
 
 
 def written(lab: Lab) -> dict[str, str]:

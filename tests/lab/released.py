@@ -1,4 +1,7 @@
-"""0.1.0 as people run it: a checkout and a site on the lab's control node, pulled to HEAD later."""
+"""0.1.0 as people run it: a checkout and a site, on the lab's control node and on its stand-in.
+
+Both are pulled to HEAD later.
+"""
 
 import subprocess
 from collections.abc import Mapping
@@ -13,7 +16,7 @@ from tests.lab import sites
 from tests.lab.conftest import shell
 
 COMMIT = "28a754cf70613b846fec75553163c9dab0d7af3b"  # 0.1.0
-CONTROL = "vps2"
+CONTROL, STAND_IN = "vps2", "vps1"
 CHECKOUT, SITE = "/root/twinedge", "/root/site"
 CONFIG = f"{SITE}/config.yaml"
 REPOSITORY = "twinedge.git"  # in the folder that every lab host sees as /run/lab
@@ -27,7 +30,10 @@ def is_known(checkout: Path) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """Whoever runs runbooks on the control node, from a checkout that is pulled now and then."""
+    """Whoever runs runbooks on the control node, from a checkout that is pulled now and then.
+
+    The stand-in has the same checkout and site.
+    """
 
     lab: Lab
 
@@ -38,50 +44,50 @@ class Operator:
         _git(shared, "config", "receive.shallowUpdate", "true").check_returncode()
         refs = (f"{COMMIT}:refs/heads/released", "HEAD:refs/heads/head")
         _git(self.lab.state.checkout, "push", "-q", str(shared), *refs).check_returncode()
-        shell(
-            self.lab,
-            CONTROL,
+        self._on_both(
             f"git config --global safe.directory '*'; "
             f"git clone -q -b released /run/lab/{REPOSITORY} {CHECKOUT} && cd {CHECKOUT} && "
-            f"echo .venv >> .git/info/exclude && ln -s {self.lab.state.venv} .venv",
+            f"echo .venv >> .git/info/exclude && ln -s {self.lab.state.venv} .venv"
         )
 
     def pull(self) -> None:
         """The checkout becomes what is tested: HEAD, and what is not committed yet."""
         left = " ".join(f"--exclude={name}" for name in LOCAL)
         tree = f"rsync -a --delete {left} {self.lab.state.checkout}/ {CHECKOUT}/"
-        shell(self.lab, CONTROL, f"git -C {CHECKOUT} checkout -q head && {tree}")
+        self._on_both(f"git -C {CHECKOUT} checkout -q head && {tree}")
 
     def go_back(self) -> None:
         """The checkout is 0.1.0 again."""
-        shell(self.lab, CONTROL, f"cd {CHECKOUT} && git checkout -qf released && git clean -qfd")
+        self._on_both(f"cd {CHECKOUT} && git checkout -qf released && git clean -qfd")
 
     def write_site(self, **data: object) -> None:
         """0.1.0's own lab site, with `data` as further keys of the site data."""
         defaults = self._released("lab/site/defaults.yaml")
         defaults["data"] |= data
-        sites.write(
-            self.lab,
-            CONTROL,
-            SITE,
-            {
-                "config.yaml": _SETTINGS,
-                "defaults.yaml": defaults,
-                "groups.yaml": self._released("lab/site/groups.yaml"),
-            }
-            | {
-                f"{name}.yaml": self._released(f"inventory/{name}.yaml")
-                for name in ("hosts", "services", "mcp")
-            },
-        )
+        files = {
+            "config.yaml": _SETTINGS,
+            "defaults.yaml": defaults,
+            "groups.yaml": self._released("lab/site/groups.yaml"),
+        } | {
+            f"{name}.yaml": self._released(f"inventory/{name}.yaml")
+            for name in ("hosts", "services", "mcp")
+        }
+        for host in (CONTROL, STAND_IN):
+            sites.write(self.lab, host, SITE, files)
 
     def _released(self, path: str) -> dict[str, Any]:
         shown = _git(self.lab.state.checkout, "show", f"{COMMIT}:{path}")
         return dict(yaml.safe_load(shown.stdout))
 
-    def run(self, runbook: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def _on_both(self, script: str) -> None:
+        for host in (CONTROL, STAND_IN):
+            shell(self.lab, host, script)
+
+    def run(
+        self, runbook: str, *arguments: str, host: str = CONTROL
+    ) -> "subprocess.CompletedProcess[str]":
         words = ["python", f"{CHECKOUT}/runbooks/{runbook}.py", *arguments, "--config", CONFIG]
-        return self.lab.run(CONTROL, words)
+        return self.lab.run(host, words)
 
     def told(self, runbook: str, *arguments: str) -> str:
         """What a run that has to succeed prints."""

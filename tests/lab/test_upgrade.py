@@ -1,6 +1,7 @@
 """From 0.1.0 to what is tested, back, and forth again: nothing is lost, all answers all the time.
 
-The control node's checkout is pulled in place; the site's YAML stays as it was.
+The checkouts of the control node and its stand-in are pulled in place; the site's YAML stays as
+it was. The operator takes the key away that 0.1.0's stand-in has, and lends it for the rollback.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from lab.state import CHECKOUT, State
 from tests.lab import past, released
 from tests.lab.conftest import beside, kind, shell
 from tests.lab.released import Operator
+from tests.lab.test_schedule import runs
 from tests.lab.test_sync import TREE, until
 from tests.soak.transaction import Knocks, knocking
 
@@ -39,7 +41,9 @@ class Moved:
 
 @pytest.fixture(scope="module")
 def operator() -> Iterator[Operator]:
-    """Runs 0.1.0 on a lab of its own, with a past: releases, a conflict, a drill, a silence."""
+    """Runs 0.1.0 on a lab of its own, with a stand-in and a past: releases, a conflict, a drill, a
+    silence.
+    """
     state = State(id=beside("upgrade"), checkout=CHECKOUT)
     lab = Lab(state=state)
     # 0.1.0's site has these hosts, and says itself how their services run.
@@ -71,6 +75,7 @@ def upgraded(operator: Operator) -> Moved:
     with under_load(operator.lab) as load:
         operator.pull()
         operator.told("deploy", "--apply", "--allow-dirty")
+    past.take_key_away(operator.lab)
     return Moved(before=before, after=past.see(operator), load=load)
 
 
@@ -98,10 +103,18 @@ def test_an_upgrade_keeps_the_releases_the_timers_and_every_key_of_what_is_told(
     for host, releases in before.releases.items():
         assert len(releases) == 3
         assert releases < after.releases[host], "and there is one more"
-    assert len(before.timers) == 3
-    assert set(before.timers) <= set(after.timers)
+    assert len(before.timers["vps1"]) == len(before.timers["vps2"]) == 3
+    assert before.timers["vps2"] <= after.timers["vps2"]
+    assert after.timers["vps1"] == {"twinedge-verify.timer"}, "what may only look does no more"
     assert before.metrics and before.metrics <= after.metrics
     assert past.shape(before.told) <= past.shape(after.told)
+
+
+def test_a_stand_in_looks_on_with_a_key_of_its_own(operator: Operator, upgraded: Moved):
+    assert past.stood_in(operator) in past.SEEN
+    assert all("twinedge-look:vps1" in keys for keys in upgraded.after.keys.values())
+    takeovers = runs(operator.lab, "vps1", "takeover")
+    assert len(takeovers) == 1, "it still knew that it stood in"
 
 
 def test_an_upgrade_keeps_what_was_in_conflict_and_joins_no_tree_anew(
@@ -145,6 +158,7 @@ def test_a_rollback_returns_to_what_was_written_and_loses_no_request(
 ):
     assert past.written(operator.lab) == upgraded.before.files
     assert past.timers(operator.lab) == upgraded.before.timers
+    assert past.keys(operator.lab) == upgraded.before.keys
     assert past.conflicts(operator) == upgraded.before.told["conflicts"]
     assert all(knocks.sent > 100 for knocks in returned.values())
     assert {edge: knocks.lost for edge, knocks in returned.items()} == {"vps1": (), "vps2": ()}
@@ -156,9 +170,12 @@ def test_after_a_rollback_the_syncs_go_on_and_the_older_checkout_has_nothing_to_
     travels(operator.lab, "test-2")
     assert past.joined(operator.lab) == upgraded.before.joined
     operator.go_back()
+    past.lend_key(operator.lab)
     try:
         assert "nothing to do" in operator.told("deploy", "--apply")
+        assert past.stood_in(operator) in past.SEEN
     finally:
+        past.take_key_away(operator.lab)
         operator.pull()
 
 
@@ -168,7 +185,8 @@ def test_after_a_rollback_the_upgrade_succeeds_again(
     past.edit(operator.lab)
     operator.told("deploy", "--apply", "--allow-dirty")
     assert past.conflicts(operator) == upgraded.before.told["conflicts"]
-    assert set(upgraded.before.timers) <= set(past.timers(operator.lab))
+    assert past.timers(operator.lab) == upgraded.after.timers
+    assert past.stood_in(operator) in past.SEEN
     travels(operator.lab, "test-3")
     assert past.joined(operator.lab) == upgraded.before.joined
 

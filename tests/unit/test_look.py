@@ -107,6 +107,25 @@ def test_a_deploy_that_is_given_up_takes_no_key_away(site: Site, edges: FakeHost
         assert edges[name].path(look_of(site, name)).exists()
 
 
+def test_a_rollback_to_a_release_without_a_stand_in_lets_nobody_look_and_takes_the_key_away(
+    site: Site, edges: FakeHosts, deploy: Runbook, in_process: Callable[[str], Runbook]
+):
+    rollback = in_process("rollback")
+    site.change("defaults", "data.schedule.hosts", ["vps2"])
+    assert deploy("--apply").status == 0
+    site.change("defaults", "data.schedule.hosts", ["vps2", "vps1"])
+    assert deploy("--apply").status == 0
+    assert rollback("--to", "previous").out.count("would let no stand-in look any more") == 3
+    assert LINE.search(let_in(edges, "vps2"))
+    done = rollback("--to", "previous", "--apply")
+    assert done.status == 0, done.out + done.err
+    for name in HOSTS:
+        assert let_in(edges, name) == OPERATOR
+    assert not edges["vps1"].path(KEY).parent.exists()
+    assert deploy("--apply").status == 0
+    assert all(LINE.search(let_in(edges, name)) for name in HOSTS)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_look_takes_no_word_of_whoever_calls_it_and_shows_no_secret(
     site: Site, host: FakeHost, shell: str
