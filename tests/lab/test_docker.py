@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lab.api import Lab
+from lab.image.containers import SCRIPT
 from lab.options import Options
 from lab.state import State
-from tests.lab.conftest import DEPLOY, get, shell, through_caddy
+from tests.lab.conftest import DEPLOY, get, runbook, shell, through_caddy
 from tests.lab.test_failover import Running
 from tests.lab.test_lab_itself import traces
 from tests.patience import until
@@ -61,6 +62,33 @@ def test_services_are_containers_as_the_site_says(lab):
         assert get(lab, "client", f"http://{elsewhere}").status == 0
     for edge in ("vps1", "vps2"):
         assert through_caddy(lab, edge, "tautulli.edge.test").status == 200
+
+
+def made_anew(lab: Lab, at: str) -> None:
+    """tautulli, which stands behind a bridge, is published at `at` of unraid."""
+    script = f"sed 's/-p [0-9.]*:8181:/-p {at}:8181:/' {SCRIPT} | sh"
+    shell(lab, "unraid", f"docker rm -f tautulli >/dev/null && {script}")
+    until(lambda: get(lab, "client", "http://100.76.168.116:8181/status").status == 200)
+
+
+@pytest.fixture
+def published(lab: Lab) -> Iterator[Lab]:
+    """As by `docker run -p 8181:8181`, and without the socket that docker opens for it."""
+    made_anew(lab, "0.0.0.0")
+    shell(lab, "unraid", "pkill docker-proxy; ! grep -q ':1FF5 .* 0A ' /proc/net/tcp")
+    yield lab
+    made_anew(lab, "100.76.168.116")
+
+
+def test_a_port_that_docker_publishes_on_every_address_is_told_loudly(published: Lab):
+    assert get(published, "cloudflare", "http://203.0.113.13:8181/status").status == 200
+    verified = runbook(published, "verify", "--only", "host")
+    assert verified.returncode == 1
+    found = "FAILED doors of tautulli@unraid – from unraid – ANYBODY MAY ENTER, tried from vps2"
+    assert f"{found}, at 203.0.113.13" in verified.stdout
+    planned = runbook(published, "deploy").stdout
+    assert "tautulli listens on 203.0.113.13:8181 too: ANYBODY reaches it" in planned
+    assert "doors of uptime-kuma" not in verified.stdout, "published at the tailnet address alone"
 
 
 @pytest.mark.parametrize("kind", ["stop", "kill", "hang", "5xx", "https"])
