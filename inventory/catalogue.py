@@ -4,6 +4,7 @@ Plain frozen dataclasses whose fields are the keys of the YAML files. What follo
 them is a property with a name, so that templates and tasks decide nothing themselves.
 """
 
+import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -391,8 +392,12 @@ class Mcp(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Everything that exists. Made by `inventory.load`, which refuses what is wrong."""
+    """Everything that exists. Made by `inventory.load`, which refuses what is wrong.
 
+    `config` is the absolute path of the Nornir settings that it was read from.
+    """
+
+    config: pathlib.Path
     site: Site
     hosts: Mapping[str, Host]
     services: Mapping[str, Service]

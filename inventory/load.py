@@ -90,7 +90,9 @@ def load_catalogue(config: Path) -> Catalogue:
     hosts = _hosts(files, defaults)
     services, syncs = _services(files, site)
     mcp = _read(Mcp, read_yaml(files.mcp), _below(files.mcp))
-    catalogue = Catalogue(site=site, hosts=hosts, services=services, syncs=syncs, mcp=mcp)
+    catalogue = Catalogue(
+        config=config.resolve(), site=site, hosts=hosts, services=services, syncs=syncs, mcp=mcp
+    )
     rules.refuse_contradictions(catalogue, files={k: short(v) for k, v in vars(files).items()})
     return catalogue
 

@@ -74,15 +74,16 @@ class Schedule(Strict):
     """The jobs, each with its timing or off, and the `hosts` that run them.
 
     The first host runs them all. Any other stands in: it verifies, and nothing else, while it
-    has not heard of the first for some intervals. On each, the jobs run as `user`, from
-    `checkout` (by default at the path of the checkout that deploys) with the Nornir settings
-    of `settings`, a path in it.
+    has not heard of the first for some intervals. On each, the jobs run as `user`, from the
+    product in `checkout` and with the Nornir settings of `settings`, a path in the folder
+    `site`; each is by default where it is for the one who deploys.
     """
 
     hosts: tuple[Name, ...] = ()
     user: User = "root"
     checkout: Path | None = None
-    settings: SettingsPath = "config.yaml"
+    site: Path | None = None
+    settings: SettingsPath | None = None
     verify: MaybeTiming = Timing(every=timedelta(minutes=5))
     sync: MaybeTiming = Timing(every=timedelta(hours=1))
     readiness: MaybeTiming = Timing(at="05:30")

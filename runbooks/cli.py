@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from inventory.catalogue import Catalogue, Host
 from inventory.errors import InventoryError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
-from inventory.source import ROOT
+from inventory.source import ROOT, Source, read_source, root_of
 from inventory.version import version
 from inventory.yaml_file import short
 from journal.store import JournalError
@@ -83,6 +84,11 @@ class Session:
     catalogue: Catalogue
     nornir: Nornir
 
+    @cached_property
+    def source(self) -> Source:
+        """The state of the site's repository when it was first asked for."""
+        return read_source(root_of(self.catalogue.config))
+
     @property
     def hosts(self) -> tuple[Host, ...]:
         return tuple(self.catalogue.hosts[name] for name in self.nornir.inventory.hosts)
@@ -107,14 +113,26 @@ class ShowVersion(argparse.Action):
         parser.exit()
 
 
-def parser(description: str, *, epilog: str = "") -> argparse.ArgumentParser:
-    """The flags that every runbook has."""
+def parser(
+    description: str, *, epilog: str = "", inventory: bool = True
+) -> argparse.ArgumentParser:
+    """The flags that every runbook has, and those of all that read an inventory."""
     made = argparse.ArgumentParser(
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    made.add_argument(
+        "--version", action=ShowVersion, nargs=0, help="which twinedge this is, and of which commit"
+    )
+    if inventory:
+        _add_inventory_flags(made)
+    return made
+
+
+def _add_inventory_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--host", action="append", default=[], metavar="NAME", help="only this host (repeatable)"
     )
@@ -128,11 +146,6 @@ def parser(description: str, *, epilog: str = "") -> argparse.ArgumentParser:
         metavar="FILE",
         help="Nornir's settings (default: $TWINEDGE_CONFIG or config.yaml of the checkout)",
     )
-    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    made.add_argument(
-        "--version", action=ShowVersion, nargs=0, help="which twinedge this is, and of which commit"
-    )
-    return made
 
 
 def _quiet_libraries() -> None:

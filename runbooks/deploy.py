@@ -14,7 +14,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from nornir.core.task import Result, Task
 
-from inventory.source import Source, includes, read_source
+from inventory.source import Source
 from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
@@ -64,12 +64,11 @@ def add_source_flags(made: ArgumentParser) -> None:
 def deploy(arguments: Namespace) -> int:
     approval = _approval(arguments)
     session = open_session(arguments)
-    source = read_source()
-    refuse_source(arguments, source)
+    refuse_source(arguments, session.source)
     begin.canary(arguments, session)
     with working("rendering and looking"):
-        files = render(session, source)
-        plans = look(session, files, source)
+        files = render(session)
+        plans = look(session, files)
     show_plans(plans)
     strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
     introduce.show(session, strangers)
@@ -84,7 +83,7 @@ def deploy(arguments: Namespace) -> int:
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
-    return apply(arguments, session, source, files, plans, strangers)
+    return apply(arguments, session, files, plans, strangers)
 
 
 def _approval(arguments: Namespace) -> approved.Data | None:
@@ -98,11 +97,12 @@ def _approval(arguments: Namespace) -> approved.Data | None:
     return plan
 
 
-def render(session: Session, source: Source) -> Files:
-    return session.run(lambda task: render_configs(task, session.catalogue, source.label)).done
+def render(session: Session) -> Files:
+    label = session.source.label
+    return session.run(lambda task: render_configs(task, session.catalogue, label)).done
 
 
-def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPlan]:
+def look(session: Session, files: Files) -> Mapping[str, HostPlan]:
     """A plan for every host. Raises RolloutFailed when one cannot be read."""
 
     scripts = introduce.look_scripts(session)
@@ -118,7 +118,7 @@ def look(session: Session, files: Files, source: Source) -> Mapping[str, HostPla
     begin.refuse_errors(outcome)
     return {
         name: replace(
-            make_plan(name, source.label, files[name], state),
+            make_plan(name, session.source, files[name], state),
             warnings=(
                 *caddy.warnings(session.catalogue.hosts[name], session.catalogue),
                 *warnings(session.catalogue.hosts[name], session.catalogue, state.listening),
@@ -144,7 +144,7 @@ def refuse_source(arguments: Namespace, source: Source) -> None:
         raise UsageError(f"{source.trouble}. Git is the source; or say --allow-dirty")
     if source.dirty:
         raise UsageError(
-            "the checkout has changes that are not committed, and git is the source: commit "
+            f"{source.root} has changes that are not committed, and git is the source: commit "
             "them, or say --allow-dirty"
         )
     if not source.pushed:
@@ -154,22 +154,21 @@ def refuse_source(arguments: Namespace, source: Source) -> None:
         )
 
 
-def _refuse_older(arguments: Namespace, plans: Mapping[str, HostPlan]) -> None:
+def _refuse_older(arguments: Namespace, source: Source, plans: Mapping[str, HostPlan]) -> None:
     if arguments.allow_older:
         return
     for plan in plans.values():
         current = plan.state.current
-        if current and not includes(current.commit):
+        if current and not source.includes(current.commit):
             raise UsageError(
                 f"{plan.host} runs commit {current.commit} (by {current.by}, {current.at}), which "
-                "this checkout does not have: git pull, or say --allow-older"
+                f"{source.root} does not have: git pull, or say --allow-older"
             )
 
 
 def apply(
     arguments: Namespace,
     session: Session,
-    source: Source,
     files: Files,
     plans: Mapping[str, HostPlan],
     strangers: introduce.Strangers,
@@ -180,11 +179,11 @@ def apply(
     if not todo:
         out.print("nothing to do: every host is as the inventory says")
         return Exit.OK
-    _refuse_older(arguments, plans)
+    _refuse_older(arguments, session.source, plans)
     begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)
     if any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
-    run = begin.new_run(arguments, source.label)
+    run = begin.new_run(arguments, session.source.label)
 
     def stage(task: Task, run: Run) -> Result:
         name = task.host.name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inventory.catalogue import Catalogue, Memory, Site
-from inventory.source import read_source
+from inventory.source import Source, read_source, root_of
 from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
@@ -157,15 +157,17 @@ def remembered(
     However it ends, that is noted; a run that is killed is one without an end.
     """
     catalogue = session.catalogue
-    with _kept(lambda: open_history(catalogue.site), _run(kind, run), show, catalogue) as record:
+    this = _run(kind, run, session.source)
+    with _kept(lambda: open_history(catalogue.site), this, show, catalogue) as record:
         yield record
 
 
-def remember_without_inventory(kind: str, words: str) -> None:
+def remember_without_inventory(kind: str, words: str, config: Path) -> None:
     """Note a run that failed because the inventory cannot be read, where a journal lies by
     default."""
     path = Path(Memory().file).expanduser()
-    with _kept(lambda: History(path), _run(kind, None), lambda _: None) as record:
+    this = _run(kind, None, read_source(root_of(config)))
+    with _kept(lambda: History(path), this, lambda _: None) as record:
         record.conclude(Exit.FAILED, words)
 
 
@@ -186,12 +188,12 @@ def _kept(
         record.end()
 
 
-def _run(kind: str, run: str | None) -> Run:
+def _run(kind: str, run: str | None, source: Source) -> Run:
     return Run(
         id=run or new_id(),
         kind=kind,
         began=datetime.now(UTC),
         operator=operator(),
-        commit=read_source().label,
+        commit=source.label,
         asked=" ".join(sys.argv[1:]),
     )

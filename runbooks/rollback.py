@@ -167,7 +167,13 @@ def _show(found: Mapping[str, Releases]) -> None:
         for n, one in enumerate(releases.all):
             marks = [*(["current"] * (one.id == releases.current)), *(["reverted"] * one.reverted)]
             note = f" ({', '.join(marks)})" if marks else ""
-            tell(host if n == 0 else "", f"{one.id}  commit {one.commit}  by {one.by}{note}")
+            made = f"commit {one.commit}{_product(one)}  by {one.by}"
+            tell(host if n == 0 else "", f"{one.id}  {made}{note}")
+
+
+def _product(one: ReleaseInfo) -> str:
+    """The version that rendered it, where the release says so."""
+    return f"  twinedge {one.product.partition(' ')[0]}" if one.product else ""
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 
+from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
 from inventory.schedule import Schedule
-from inventory.source import read_source
 from journal.answers import span_words
 from journal.entries import Run
 from journal.history import History
@@ -78,7 +78,7 @@ def schedule(arguments: Namespace) -> int:
     if arguments.beat:
         return beat(session, arguments.beat)
     if arguments.cron:
-        return print_cron(session.catalogue.site.schedule)
+        return print_cron(session.catalogue)
     return manage(arguments, session)
 
 
@@ -91,11 +91,10 @@ def manage(arguments: Namespace, session: Session) -> int:
     if arguments.remove:
         session = _with(session, replace(wanted, hosts=()))
     timed = _with_systemd(session)
-    source = read_source()
-    deploy.refuse_source(arguments, source)
+    deploy.refuse_source(arguments, session.source)
     with working("rendering and looking"):
-        files = deploy.render(session, source)
-        plans = deploy.look(session, files, source)
+        files = deploy.render(session)
+        plans = deploy.look(session, files)
         listed = session.run(
             lambda task: timers.listing(task, session.catalogue.hosts[task.host.name]), timed
         )
@@ -113,7 +112,7 @@ def manage(arguments: Namespace, session: Session) -> int:
     if not arguments.apply or not changed:
         return Exit.OK
     _refuse_others(changed)
-    status = deploy.apply(arguments, session, source, files, changed, strangers)
+    status = deploy.apply(arguments, session, files, changed, strangers)
     if arguments.remove and wanted.hosts:
         out.print(
             "inventory/defaults.yaml still asks for them: unless schedule.hosts is [] there, the "
@@ -156,10 +155,10 @@ def _is_of_the_jobs(config: ConfigFile) -> bool:
     return config.name == look.NAME or (activation is not None and activation.name == "schedule")
 
 
-def print_cron(schedule: Schedule) -> int:
-    if not schedule.jobs:
+def print_cron(catalogue: Catalogue) -> int:
+    if not catalogue.site.schedule.jobs:
         raise UsageError("no job is on: data.schedule in inventory/defaults.yaml")
-    for line in cron_lines(schedule):
+    for line in cron_lines(catalogue):
         print(line)
     return Exit.OK
 
@@ -171,7 +170,7 @@ def stand_in(session: Session, host: str) -> int:
     """0 when `host` must run the jobs, because it has not heard of those before it."""
     wanted = session.catalogue.site.schedule
     # Fails now, not in an emergency, if a secret is missing or a host would show nothing.
-    files = deploy.render(session, read_source())
+    files = deploy.render(session)
     _refuse_blind(files[host])
     elders = wanted.elders_of(host)
     silent = timers.silence(elders)
@@ -240,7 +239,7 @@ def failed(arguments: Namespace) -> int:
     try:
         session = open_session(arguments)
     except InventoryError:
-        remember_without_inventory("job", words)
+        remember_without_inventory("job", words, arguments.config)
         raise
     if not _has_told(open_history(session.catalogue.site), arguments.failed, ended):
         out.print(words)

@@ -35,10 +35,14 @@ class LiveFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseInfo:
-    """One release of a host. `digests`, by path, is what it claims to have written."""
+    """One release of a host. `digests`, by path, is what it claims to have written.
+
+    `product` is the version that rendered it; 0.1.0 said none.
+    """
 
     id: str
     commit: str = "unknown"
+    product: str = ""
     by: str = "unknown"
     at: str = ""
     parent: str | None = None
@@ -211,6 +215,7 @@ def _release(release: str, lines: Sequence[Line]) -> ReleaseInfo:
     return ReleaseInfo(
         id=release,
         commit=meta.get("commit", "unknown"),
+        product=meta.get("product", ""),
         by=meta.get("by", "unknown"),
         at=meta.get("at", ""),
         parent=meta.get("parent"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inventory.secret import redact
+from inventory.source import Source
 from tasks.configs.file import ABSENT, ConfigFile
 from tasks.live import HostState, LiveFile
 
@@ -83,11 +84,11 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class HostPlan:
-    """All of one host. `commit` is the label of what would be deployed, `warnings` are what
-    the look saw that a deploy does not mend."""
+    """All of one host. `source` is the repository of what would be deployed, `warnings` are
+    what the look saw that a deploy does not mend."""
 
     host: str
-    commit: str
+    source: Source
     state: HostState
     files: tuple[FileChange, ...]
     warnings: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class HostPlan:
     def records_commit(self) -> bool:
         """The files are as wanted, but the host's release names another commit."""
         current = self.state.current
-        return not self.changes and (current is None or current.commit != self.commit)
+        return not self.changes and (current is None or not self.source.stands_for(current.commit))
 
     @property
     def is_done(self) -> bool:
@@ -126,11 +127,11 @@ class HostPlan:
         return any(c.config.activation and c.config.activation.name == name for c in self.changes)
 
 
-def make_plan(host: str, commit: str, files: Sequence[ConfigFile], state: HostState) -> HostPlan:
+def make_plan(host: str, source: Source, files: Sequence[ConfigFile], state: HostState) -> HostPlan:
     claims = state.current.digests if state.current else {}
     return HostPlan(
         host=host,
-        commit=commit,
+        source=source,
         state=state,
         files=tuple(
             FileChange(config=f, live=state.files[f.path], claimed=claims.get(f.path))

@@ -37,13 +37,15 @@ class Refused(shell.HostError):
 class Run:
     """What all hosts of one deploy share. `window` is in seconds.
 
-    `id` names the release on every host, and sorts by time; `token` is the lock's.
+    `id` names the release on every host, and sorts by time; `token` is the lock's. `commit`
+    is the site's, `product` the version that renders it.
     """
 
     id: str
     token: str
     holder: str
     commit: str
+    product: str
     at: str
     window: int = 120
     keep: int = 10
@@ -236,7 +238,10 @@ def _patience(files: Iterable[ConfigFile]) -> float:
 
 def _meta(run: Run, state: HostState) -> str:
     parent = state.current.id if state.current else "-"
-    return f"commit {run.commit}\nby {run.holder}\nat {run.at}\nparent {parent}\n"
+    return (
+        f"commit {run.commit}\nproduct {run.product}\n"
+        f"by {run.holder}\nat {run.at}\nparent {parent}\n"
+    )
 
 
 def _contents(files: Sequence[ConfigFile], state: HostState) -> dict[str, str]:

@@ -40,7 +40,7 @@ def version_0_1_0(tmp_path: Path) -> Path:
 def in_process(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], Runbook]:
-    """`in_process("deploy")` runs runbooks/deploy.py in this process, with its flags."""
+    """`in_process("deploy")` runs runbooks/deploy.py in this process, on the test's site."""
     from runbooks import cli
 
     monkeypatch.setattr(cli.out, "stderr", False)  # a runbook of one process may turn it
@@ -49,8 +49,8 @@ def in_process(
         runbook = import_module(f"runbooks.{name}")
 
         def run(*arguments: str) -> Done:
-            argv = [f"{name}.py", "--config", str(site.config), *arguments]
-            monkeypatch.setattr(sys, "argv", argv)
+            monkeypatch.setenv("TWINEDGE_CONFIG", str(site.config))
+            monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
             capsys.readouterr()
             with pytest.raises(SystemExit) as end:
                 cli.main(getattr(runbook, name), runbook.flags())

@@ -11,7 +11,6 @@ from typing import Any
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
-from inventory.source import read_source
 from runbooks.cli import Session
 from tasks import lookup, probe
 from tasks.checks import access, caddy, caddy_config, dns, doors, service
@@ -230,19 +229,14 @@ class Inquiry:
         return outcome.done, outcome.errors
 
     @cached_property
-    def _rendered(self) -> tuple[str, Mapping[str, Any]]:
-        commit = read_source().label
-        rendered = self.session.run(lambda task: render_configs(task, self._catalogue, commit))
-        return commit, rendered.done
-
-    @property
     def _files(self) -> Mapping[str, Any]:
-        return self._rendered[1]
+        label = self.session.source.label
+        return self.session.run(lambda task: render_configs(task, self._catalogue, label)).done
 
     def _plans(self, seen: Mapping[str, Observation]) -> Mapping[str, HostPlan]:
-        commit, files = self._rendered
+        source, files = self.session.source, self._files
         return {
-            name: make_plan(name, commit, files[name], observation.state)
+            name: make_plan(name, source, files[name], observation.state)
             for name, observation in seen.items()
         }
 

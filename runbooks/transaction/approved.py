@@ -49,7 +49,7 @@ def refuse_moved(plan: Data, plans: Mapping[str, HostPlan]) -> None:
 def _as_data(plans: Mapping[str, HostPlan]) -> Data:
     return {
         "version": VERSION,
-        "commit": next(iter(plans.values())).commit,
+        "commit": next(iter(plans.values())).source.label,
         "hosts": {name: _host_data(plan) for name, plan in plans.items()},
     }
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
+from inventory.version import version
 from runbooks.cli import Outcome, Session, UsageError
 from runbooks.transaction.rollout import RolloutFailed, words
 from tasks.checks import service
@@ -141,6 +142,7 @@ def new_run(arguments: Namespace, commit: str) -> Run:
         token=secrets.token_hex(8),
         holder=operator(),
         commit=commit,
+        product=version(),
         at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         window=arguments.window,
         keep=arguments.keep,

@@ -69,7 +69,7 @@ def _summary(plan: HostPlan) -> str:
         names = ", ".join(f"{c.config.name} ({c.kind})" for c in plan.changes)
         return f"would change: {names}"
     if plan.records_commit:
-        return f"as wanted; would record commit {plan.commit}"
+        return f"as wanted; would record commit {plan.source.label}"
     return "as wanted"
 
 

@@ -64,7 +64,7 @@ def _service(job: str, host: Host, catalogue: Catalogue, render: Render) -> Conf
     text = (
         render(
             "systemd/job.service.j2",
-            **_common(schedule),
+            **_common(catalogue),
             name=job,
             here=host.name,
             elders=schedule.elders_of(host.name),
@@ -89,7 +89,7 @@ def _timer(job: str, host: Host, catalogue: Catalogue, render: Render) -> Config
 def _failed(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     schedule = catalogue.site.schedule
     runs = schedule.jobs_of(host.name)
-    text = render("systemd/job-failed.service.j2", **_common(schedule)) if runs else None
+    text = render("systemd/job-failed.service.j2", **_common(catalogue)) if runs else None
     return _unit(host, "twinedge-failed@.service", text, schedule)
 
 
@@ -122,18 +122,31 @@ def checkout(schedule: Schedule) -> str:
     return schedule.checkout or str(ROOT)
 
 
-def settings(schedule: Schedule) -> str:
-    return str(PurePosixPath(checkout(schedule), schedule.settings))
+def settings(catalogue: Catalogue) -> str:
+    """Where the hosts of the schedule have the Nornir settings that this deploy uses.
+
+    A site in the product's checkout lies at the same place in theirs, one of its own at the
+    same path.
+    """
+    schedule, config = catalogue.site.schedule, catalogue.config
+    if schedule.site:
+        return str(PurePosixPath(schedule.site, schedule.settings or config.name))
+    if schedule.settings:
+        return str(PurePosixPath(checkout(schedule), schedule.settings))
+    if config.is_relative_to(ROOT):
+        return str(PurePosixPath(checkout(schedule), config.relative_to(ROOT)))
+    return str(config)
 
 
 def python(schedule: Schedule) -> str:
     return f"{checkout(schedule)}/.venv/bin/python"
 
 
-def cron_lines(schedule: Schedule) -> Iterator[str]:
+def cron_lines(catalogue: Catalogue) -> Iterator[str]:
     """The same jobs for /etc/cron.d, as far as cron can say it: no jitter, no catching up."""
+    schedule = catalogue.site.schedule
     yield "# Twinedge, for /etc/cron.d/twinedge on one host. Cron sends what a job prints by mail."
-    yield f"TWINEDGE_CONFIG={settings(schedule)}"
+    yield f"TWINEDGE_CONFIG={settings(catalogue)}"
     for job, timing in schedule.jobs.items():
         when = _cron_time(timing)
         if when is None:
@@ -157,11 +170,12 @@ def _cron_time(timing: Timing) -> str | None:
     return f"0 */{hours} * * *" if not rest and hours and 24 % hours == 0 else None
 
 
-def _common(schedule: Schedule) -> Mapping[str, Any]:
+def _common(catalogue: Catalogue) -> Mapping[str, Any]:
+    schedule = catalogue.site.schedule
     return {
         "user": schedule.user,
         "checkout": checkout(schedule),
-        "settings": settings(schedule),
+        "settings": settings(catalogue),
         "python": python(schedule),
         "schedule": f"{checkout(schedule)}/runbooks/schedule.py",
     }

@@ -10,7 +10,7 @@
 #   $state/current           id of the release that this host runs
 #   $state/pending           the release that is not confirmed yet, its deadline, the token of
 #                            its lock; and a stamp
-#   $state/releases/ID/meta      commit, by, at, parent
+#   $state/releases/ID/meta      commit, product, by, at, parent
 #                     /manifest  N MODE OWNER DIGEST BASE ACTIVATION NAME PATH, a line a file
 #                     /folders   that must exist; /made, those that stage made
 #                     /new/N     the file; /validate/N, /tool/N how it is checked.
@@ -286,8 +286,8 @@ adopt() { # ID of an earlier release: its files become this one's
         "$source/folders" "$release/" ||
         die "cannot copy release $1: is the disk full?"
     {
-        sed -n '/^commit /p' "$source/meta" > "$release/meta.next" &&
-            sed '/^commit /d' "$release/meta" >> "$release/meta.next" &&
+        sed -n -e '/^commit /p' -e '/^product /p' "$source/meta" > "$release/meta.next" &&
+            sed -e '/^commit /d' -e '/^product /d' "$release/meta" >> "$release/meta.next" &&
             durable "$release/meta.next" && mv -f "$release/meta.next" "$release/meta"
     } || die "cannot write $release/meta: is the disk full?"
     { adopted_manifest < "$source/manifest" && unknown_manifest; } > "$release/manifest" ||

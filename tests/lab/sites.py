@@ -62,7 +62,7 @@ def scheduled(lab: Lab, controller: str, folder: str, schedule: object, **data: 
 
     `data` are further keys of the site data.
     """
-    files = _files(lab)
+    files = site_files(lab)
     files["defaults.yaml"]["data"] |= {"schedule": schedule, **data}
     write(lab, controller, folder, files)
     return f"{folder}/config.yaml"
@@ -72,14 +72,15 @@ def with_services(
     lab: Lab, controller: str, folder: str, changes: Mapping[str, Mapping[str, object]]
 ) -> str:
     """The lab's site with other keys of some services; gives its Nornir settings."""
-    files = _files(lab)
+    files = site_files(lab)
     for name, keys in changes.items():
         files["services.yaml"]["services"][name] |= keys
     write(lab, controller, folder, files)
     return f"{folder}/config.yaml"
 
 
-def _files(lab: Lab) -> dict[str, dict[str, Any]]:
+def site_files(lab: Lab) -> dict[str, dict[str, Any]]:
+    """The lab's own site: file name -> content."""
     names = ("config", "hosts", "groups", "defaults", "services", "mcp")
     return {f"{name}.yaml": read(lab, name) for name in names}
 

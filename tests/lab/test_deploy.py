@@ -6,6 +6,7 @@ import pytest
 
 from lab.api import Lab
 from tests.lab.conftest import get, runbook, shell, through_caddy
+from tests.lab.sites import site_files, write
 
 NAMES = ("organizr", "uptime", "antigravity", "plex", "radarr", "sonarr", "tautulli", "sabnzbd")
 MANAGED = {
@@ -115,6 +116,25 @@ def test_applying_twice_changes_once(lab: Lab):
     assert done.returncode == 0
     assert "nothing to do" in done.stdout
     assert before == [shell(lab, edge, f"{state}; {runs}") for edge in ("vps1", "vps2")]
+
+
+def test_a_site_that_moves_into_a_repository_of_its_own_is_the_same_to_every_host(lab: Lab):
+    """No flag, though every host has recorded a commit that the new repository lacks."""
+    write(lab, "vps2", "/root/old", site_files(lab))
+    git = "git -C /root/old -c user.name=t -c user.email=t@example.org"
+    shell(lab, "vps2", f"git init -q /root/old && {git} add . && {git} commit -qm 'our site'")
+    deployed = runbook(
+        lab, "deploy", "--apply", "--allow-older", "--config", "/root/old/config.yaml"
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    moved = runbook(lab, "init", "/root/edge", "--from", "/root/old")
+    assert moved.returncode == 0, moved.stderr
+    again = runbook(lab, "deploy", "--apply", "--config", "/root/edge/config.yaml")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "nothing to do: every host is as the inventory says" in again.stdout
+    found = runbook(lab, "verify", "--json", "--config", "/root/edge/config.yaml")
+    commits = [f for f in json.loads(found.stdout)["findings"] if "release" in f["subject"]]
+    assert commits and {finding["status"] for finding in commits} == {"ok"}
 
 
 def test_looking_leaves_nothing_on_a_host(lab: Lab):

@@ -209,4 +209,8 @@ def _flags() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on behind what is finished", file=sys.stderr)
+        sys.exit(130)

@@ -9,7 +9,7 @@ import pytest
 
 from inventory.source import Source
 from tests.runbook import Runbook
-from tests.site import Site
+from tests.site import ROOT, Site
 from tests.unit.fakehosts import FakeHost, FakeHosts
 from tests.unit.hostroot import own_mounts
 
@@ -52,10 +52,10 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Callable[[Source], None]:
     """Sets what git says of the checkout; at first it is clean and pushed."""
 
     def use(value: Source) -> None:
-        monkeypatch.setattr("runbooks.deploy.read_source", lambda: value)
-        monkeypatch.setattr("runbooks.deploy.includes", lambda commit: commit in value.commit)
+        monkeypatch.setattr("runbooks.cli.read_source", lambda root: value)
+        monkeypatch.setattr(Source, "includes", lambda self, label: label in self.commit)
 
-    use(Source(commit=COMMIT, dirty=False, pushed=True))
+    use(Source(root=ROOT, commit=COMMIT, dirty=False, pushed=True))
     return use
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inventory.catalogue import Catalogue
+from inventory.source import Source
 from tasks import configs
 from tasks.checks import caddy_config, dns, doors, host, mesh, sync, tunnel
 from tasks.checks.caddy import questions as caddy_questions
@@ -18,8 +19,10 @@ from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, Reply
 from tasks.plan import make_plan
 from tasks.probe import Answer, Certificate
+from tests.site import ROOT
 
 COMMIT = "1234abcd"
+SOURCE = Source(root=ROOT, commit=COMMIT, dirty=False, pushed=True)
 NOW = datetime.now(UTC)
 FRESH = Certificate(starts=NOW - timedelta(hours=2), ends=NOW + timedelta(hours=10))
 DENIED = Answer(status=302, location="https://example.cloudflareaccess.com/cdn-cgi/access/login")
@@ -181,7 +184,7 @@ class Edge:
             lost=self.lost,
             refused=self.refused,
             plans={
-                name: make_plan(name, COMMIT, render(catalogue, name), observation.state)
+                name: make_plan(name, SOURCE, render(catalogue, name), observation.state)
                 for name, observation in seen.items()
             },
             direct=self.direct,

@@ -13,7 +13,7 @@ from inventory.source import Source
 from tasks import release
 from tasks.release import Run
 from tests.runbook import Runbook
-from tests.site import Site
+from tests.site import ROOT, Site
 from tests.unit.fakehosts import SHELLS, FakeHosts
 
 CADDYFILE = "/etc/caddy/Caddyfile"
@@ -64,7 +64,7 @@ def test_a_new_commit_alone_changes_no_file(deploy: Runbook, hosts: FakeHosts, s
     deploy("--apply")
     inode = hosts["vps1"].path(CADDYFILE).stat().st_ino
     calls = len(hosts["vps1"].calls)
-    source(Source(commit="aaaaaaaaaaaa" + "b" * 28, dirty=False, pushed=True))
+    source(Source(root=ROOT, commit="aaaaaaaaaaaa" + "b" * 28, dirty=False, pushed=True))
     done = deploy("--apply", "--allow-older")
     assert done.status == 0
     assert hosts["vps1"].path(CADDYFILE).stat().st_ino == inode
@@ -189,9 +189,9 @@ def test_a_look_at_the_hosts_of_a_sync_is_one_round_trip_and_a_refused_deploy_ma
     looked = deploy()
     assert "vps1      would get a key for its syncs, and learn its peer's" in looked.out
     assert hosts["vps1"].sessions == before + 1
-    source(Source(commit="b" * 40, dirty=False, pushed=True))
+    source(Source(root=ROOT, commit="b" * 40, dirty=False, pushed=True))
     refused = deploy("--apply")
-    assert refused.status == 2 and "this checkout does not have" in refused.err
+    assert refused.status == 2 and f"{ROOT} does not have" in refused.err
     assert not hosts["vps1"].path("/etc/twinedge/sync/key").exists()
     assert hosts["vps1"].sessions == before + 2
 
@@ -263,7 +263,7 @@ def test_a_wrong_inventory_is_exit_2_and_touches_nothing(
 
 
 def test_a_dirty_checkout_is_refused_until_told_otherwise(deploy: Runbook, source):
-    source(Source(commit="a" * 40, dirty=True, pushed=True))
+    source(Source(root=ROOT, commit="a" * 40, dirty=True, pushed=True))
     done = deploy("--apply")
     assert done.status == 2
     assert "changes that are not committed" in done.err
@@ -271,17 +271,17 @@ def test_a_dirty_checkout_is_refused_until_told_otherwise(deploy: Runbook, sourc
 
 
 def test_an_unpushed_commit_is_refused_until_told_otherwise(deploy: Runbook, source):
-    source(Source(commit="a" * 40, dirty=False, pushed=False))
+    source(Source(root=ROOT, commit="a" * 40, dirty=False, pushed=False))
     assert "is not pushed" in deploy("--apply").err
 
 
 def test_a_commit_that_the_checkout_lacks_is_not_overwritten(deploy: Runbook, source, site: Site):
     deploy("--apply")
-    source(Source(commit="c" * 40, dirty=False, pushed=True))
+    source(Source(root=ROOT, commit="c" * 40, dirty=False, pushed=True))
     site.change("services", "services.plex.hostname", "movies")
     done = deploy("--apply")
     assert done.status == 2
-    assert "which this checkout does not have: git pull, or say --allow-older" in done.err
+    assert f"which {ROOT} does not have: git pull, or say --allow-older" in done.err
     assert deploy("--apply", "--allow-older").status == 0
 
 

@@ -42,7 +42,15 @@ class Drill:
 
     @staticmethod
     def new_run(window: int, id: str = "d1") -> Run:  # noqa: A002
-        return Run(id=id, token=f"t-{id}", holder="me@here", commit="drill", at="", window=window)
+        return Run(
+            id=id,
+            token=f"t-{id}",
+            holder="me@here",
+            commit="drill",
+            product="",
+            at="",
+            window=window,
+        )
 
     def _do(self, work: Callable) -> object:
         outcome = self.session.run(work, ["vps2"])

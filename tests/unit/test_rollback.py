@@ -50,3 +50,26 @@ def test_what_goes_is_taken_away_in_the_words_of_the_release_that_has_it(
     assert rollback("--to", "previous", "--apply", "--host", "vps1").status == 0
     assert "systemctl in-old-words" not in vps1.calls
     assert not vps1.path(ADDED).exists()
+
+
+def test_a_release_names_the_product_that_rendered_it_also_after_a_rollback(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site, monkeypatch
+):
+    """A release of 0.1.0 names none, and is not given one."""
+    meta = {}
+    for version, title in (("", "One"), ("0.9.1 (commit abc)", "Two"), ("0.9.2", "Three")):
+        monkeypatch.setattr("runbooks.transaction.begin.version", lambda v=version: v)
+        site.change("services", "services.plex.hostname", title.lower())
+        assert deploy("--apply").status == 0
+        current = hosts["vps1"].path("/var/lib/twinedge/current").read_text().strip()
+        meta[version] = hosts["vps1"].path(f"/var/lib/twinedge/releases/{current}/meta")
+    first = meta[""]
+    first.write_text(first.read_text().replace("product \n", ""))
+    listed = rollback("--host", "vps1").out.splitlines()
+    assert ["twinedge" in line for line in listed] == [True, True, False]
+    assert "  twinedge 0.9.1  by " in listed[1]
+    assert rollback("--to", first.parent.name, "--apply", "--host", "vps1").status == 0
+    assert "  twinedge" not in rollback("--host", "vps1").out.splitlines()[0]
+    two = meta["0.9.1 (commit abc)"].parent.name
+    assert rollback("--to", two, "--apply", "--host", "vps1").status == 0
+    assert "  twinedge 0.9.1  by " in rollback("--host", "vps1").out.splitlines()[0]

@@ -15,13 +15,14 @@ import pytest
 
 from inventory.errors import InventoryError
 from inventory.load import load_catalogue
+from inventory.schedule import Schedule
 from journal.entries import Run
 from journal.history import History
 from tasks import configs, timers
 from tasks.configs import schedule as units
 from tasks.configs.file import Activation, ConfigFile
 from tests.runbook import Runbook
-from tests.site import Site
+from tests.site import ROOT, SETTINGS, Site
 from tests.unit.fakehosts import FakeHosts
 from tests.unit.test_configs import rendered
 
@@ -100,7 +101,6 @@ def test_units_run_the_runbooks_from_the_checkout_with_a_limit(site: Site):
     assert "\nUser=ann\n" in text and "\nTimeoutStartSec=300\n" in text
     assert "\nType=oneshot\n" in text
     assert "\nOnFailure=twinedge-failed@verify.service\n" in text
-    assert "\nEnvironment=TWINEDGE_CONFIG=/opt/twinedge/config.yaml\n" in text
 
 
 def test_what_was_missed_is_caught_up_but_never_a_drill(site: Site):
@@ -179,7 +179,7 @@ def test_cron_lines_say_the_same_as_far_as_cron_can(site: Site, schedule: Runboo
         BOTH | {"checkout": "/opt/twinedge", "sync": {"every": "7m"}},
     )
     lines = schedule("--cron").out.splitlines()
-    assert "TWINEDGE_CONFIG=/opt/twinedge/config.yaml" in lines
+    assert f"TWINEDGE_CONFIG={site.config}" in lines
     assert (
         "*/5 * * * * root cd /opt/twinedge && flock -n /run/lock/twinedge-verify "
         "timeout -k 120 300 /opt/twinedge/.venv/bin/python /opt/twinedge/runbooks/verify.py --quiet"
@@ -187,6 +187,30 @@ def test_cron_lines_say_the_same_as_far_as_cron_can(site: Site, schedule: Runboo
     assert any(line.startswith("30 5 * * * root") for line in lines)
     assert any(line.startswith("0 4 * * 6,0 root") for line in lines)
     assert "# sync: cron has no `every 0:07:00`" in lines
+
+
+@pytest.mark.parametrize(
+    ("where", "settings"),
+    [
+        ({}, "{config}"),
+        ({"checkout": "/opt/twinedge"}, "{config}"),
+        ({"site": "/srv/site"}, "/srv/site/config.yaml"),
+        ({"site": "/srv/site", "settings": "own.yaml"}, "/srv/site/own.yaml"),
+        ({"checkout": "/opt/twinedge", "settings": "own.yaml"}, "/opt/twinedge/own.yaml"),
+    ],
+)
+def test_a_job_judges_the_site_that_was_deployed(site: Site, where: dict[str, str], settings: str):
+    site.change("defaults", "data.schedule", BOTH | where)
+    wanted = settings.format(config=site.config)
+    unit = rendered(site, "vps1")["twinedge-verify.service"].text or ""
+    assert f"\nEnvironment=TWINEDGE_CONFIG={wanted}\n" in unit
+    assert f"TWINEDGE_CONFIG={wanted}" in units.cron_lines(load_catalogue(site.config))
+
+
+def test_a_site_in_the_checkout_lies_at_the_same_place_in_the_hosts_checkouts():
+    catalogue = load_catalogue(ROOT / SETTINGS)
+    there = replace(catalogue.site, schedule=Schedule(checkout="/opt/twinedge"))
+    assert units.settings(replace(catalogue, site=there)) == f"/opt/twinedge/{SETTINGS}"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +223,7 @@ def test_an_interval_becomes_a_cron_line_only_where_it_fits(
 ):
     only = {"verify": {"every": every}, "readiness": False, "sync": False}
     site.change("defaults", "data.schedule", only)
-    (line,) = list(units.cron_lines(load_catalogue(site.config).site.schedule))[2:]
+    (line,) = list(units.cron_lines(load_catalogue(site.config)))[2:]
     assert line.startswith(f"{fields} root" if fields else "# verify: cron has no")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from inventory.source import UNKNOWN, Source, read_source
 from tests.runbook import Runbook
+from tests.site import ROOT
 from tests.unit.fakehosts import FakeHosts
 
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=m")
@@ -32,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_a_committed_checkout_is_clean_and_a_change_makes_it_dirty(checkout: Path):
     assert read_source(checkout) == Source(
-        commit=git(checkout, "rev-parse", "HEAD"), dirty=False, pushed=True
+        root=checkout, commit=git(checkout, "rev-parse", "HEAD"), dirty=False, pushed=True
     )
     (checkout / "new").write_text("two\n")
     assert read_source(checkout).dirty and not read_source(checkout).trouble
@@ -82,7 +83,7 @@ def test_without_git_or_a_commit_it_says_so(
     plain = tmp_path / "plain"
     plain.mkdir()
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert f"{plain} is no git checkout (no .git in it)" in read_source(plain).trouble
+    assert f"{plain} is no git repository (no .git in it)" in read_source(plain).trouble
     git(plain, "init", "-q")
     assert f"{plain} has no commit yet" in read_source(plain).trouble
     (checkout / ".git" / "index").write_bytes(b"junk")
@@ -106,9 +107,13 @@ def test_a_checkout_of_another_user_is_told_as_that(
 def test_a_deploy_tells_the_trouble_and_not_that_something_is_uncommitted(
     deploy: Runbook, source, hosts: FakeHosts
 ):
-    source(Source(commit=UNKNOWN, dirty=True, pushed=True, trouble="/x is no git checkout"))
+    source(
+        Source(
+            root=ROOT, commit=UNKNOWN, dirty=True, pushed=True, trouble="/x is no git repository"
+        )
+    )
     done = deploy("--apply")
     assert done.status == 2 and not hosts["vps1"].state.exists()
-    assert "/x is no git checkout. Git is the source; or say --allow-dirty" in done.err
+    assert "/x is no git repository. Git is the source; or say --allow-dirty" in done.err
     assert "not committed" not in done.err
     assert deploy("--apply", "--allow-dirty").status == 0

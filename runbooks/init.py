@@ -1,0 +1,57 @@
+"""Make a site in a folder, and a git repository, of its own.
+
+It begins with the YAML of this checkout; with --from it is the site of that
+checkout, moved with the history of its files. Nothing there is changed.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from inventory.source import ROOT
+from operations.init import InitRefused, make_site
+from runbooks.cli import Exit, UsageError, main, out, parser, tell
+
+EPILOG = """\
+exit status: 0 the site is there, 2 nothing was written. The other runbooks
+take it by --config DIR/config.yaml, or by $TWINEDGE_CONFIG.
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG, inventory=False)
+    made.add_argument("folder", type=Path, metavar="DIR", help="where; new, or empty")
+    made.add_argument(
+        "--from", dest="source", type=Path, metavar="CHECKOUT",
+        help="move the site of this checkout, with its history",
+    )  # fmt: skip
+    return made
+
+
+def init(arguments: Namespace) -> int:
+    source = arguments.source.expanduser() if arguments.source else None
+    try:
+        site = make_site(
+            arguments.folder.expanduser(), checkout=source or ROOT, history=source is not None
+        )
+    except InitRefused as refused:
+        raise UsageError(f"{refused}\nnothing was written") from refused
+    out.print(f"{site.folder} is a site of its own", style="green")
+    for name in site.files:
+        tell("", name)
+    if source:
+        tell("history", f"{site.brought} commits came along; a deploy knows those of {source}")
+    tell("next", f"export TWINEDGE_CONFIG={site.config}")
+    tell("", f"git -C {site.folder} remote add origin URL, and push")
+    if source:
+        tell("", f"{source} may go back to the product's own YAML: git restore, git pull")
+    else:
+        tell("", f"say who you are in {site.folder / 'inventory/defaults.yaml'}")
+    tell("", "python runbooks/deploy.py")
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    main(init, flags())
