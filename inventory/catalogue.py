@@ -408,6 +408,9 @@ class Catalogue:
     def edges(self) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts.values() if host.is_edge)
 
+    def other_edges(self, edge: Host) -> tuple[Host, ...]:
+        return tuple(other for other in self.edges if other != edge)
+
     @property
     def web_services(self) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.kind == "http")

@@ -16,8 +16,11 @@ UNSERVED = ("/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/twinedge", "/var
 def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
     """Path by key, of all that a deploy writes on `host`."""
     folder = PurePosixPath(host.paths.cloudflared).parent
-    credentials = str(folder / f"{catalogue.site.tunnel.id}.json")
-    return {**host.places, "cloudflared's credentials": credentials}
+    return {
+        **host.places,
+        "cloudflared's credentials": str(folder / f"{catalogue.site.tunnel.id}.json"),
+        "cloudflared's hosts": str(folder / "twinedge-hosts"),
+    }
 
 
 def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

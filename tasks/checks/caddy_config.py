@@ -168,11 +168,15 @@ def _view(survey: Survey, edge: str, service: Service, host: str, *, held_down: 
 
 
 def _doors(survey: Survey, edge: Host) -> Iterator[Finding]:
-    """Caddy listens on the tailnet and on loopback, and its admin API on loopback only."""
+    """Caddy listens on the tailnet and on loopback; what is the edge's own, on loopback only."""
     reply = survey.reply(edge.name, LISTENERS)
     tunnel = survey.catalogue.site.tunnel
     ours = {443: str(edge.address), 80: str(edge.address)}
-    loopback = {ADMIN_PORT, tunnel.caddy_port, tunnel.metrics_port}
+    loopback = {ADMIN_PORT, tunnel.metrics_port}
+    if survey.catalogue.other_edges(edge):
+        ours[tunnel.caddy_port] = str(edge.address)
+    else:
+        loopback.add(tunnel.caddy_port)
     open_doors = [
         f"{address}:{port}"
         for address, port in _listening(reply.text if reply.ok else "")
@@ -188,7 +192,7 @@ def _doors(survey: Survey, edge: Host) -> Iterator[Finding]:
         vantage=edge.name,
         status=_door_status(reply, open_doors),
         seen=", ".join(open_doors) if reply.ok else reply.text,
-        expected=f"443 on {edge.address} only, admin and tunnel ports on loopback only",
+        expected=f"443 and the tunnel's on {edge.address} only, admin and metrics on loopback only",
         host=edge.name,
         hop=f"caddy {edge.name}",
         todo=f"on {edge.name}: ss -ltnp; who listens there? default_bind in the Caddyfile",

@@ -15,6 +15,7 @@ HOPS = {
     "caddy-unit": "caddy",
     "cloudflared": "tunnel",
     "cloudflared-credentials": "tunnel",
+    "cloudflared-hosts": "tunnel",
     "cloudflared-unit": "tunnel",
     "resolver": "dns",
     "lsyncd": "sync",

@@ -11,6 +11,7 @@ from inventory.catalogue import Catalogue, Host
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.configs.cloudflared import origin
 from tasks.observe import Question
 
 READY = "cloudflared ready"
@@ -84,8 +85,8 @@ def _ingress(survey: Survey, edge: Host) -> Iterator[Finding]:
         subject=f"ingress on {edge.name}",
         vantage=edge.name,
         status=Status.FAILED if wrong else Status.OK,
-        seen="; ".join(wrong[:3]) or "every public name leads to the local Caddy",
-        expected=f"every public name leads to {_caddy(catalogue)}, on all replicas",
+        seen="; ".join(wrong[:3]) or "every public name leads to the Caddys",
+        expected=f"every public name leads to {origin(catalogue)}, on all replicas",
         host=edge.name,
         hop=f"tunnel {edge.name}",
         todo="python runbooks/deploy.py shows the difference, --apply mends it",
@@ -113,16 +114,12 @@ def _contradictions(catalogue: Catalogue, config: dict[str, Any]) -> Iterator[st
     names = {service.hostname for service in catalogue.public_services}
     for name in sorted(names):
         target = first_match(rules, name)
-        if target != _caddy(catalogue):
+        if target != origin(catalogue):
             yield f"{name} leads to {target or 'nothing'}"
     for name in sorted({name for name, _ in rules if name} - names):
         yield f"{name} has a rule, but is not public"
     if not rules or rules[-1][0]:
         yield "no rule for all other names"
-
-
-def _caddy(catalogue: Catalogue) -> str:
-    return f"http://127.0.0.1:{catalogue.site.tunnel.caddy_port}"
 
 
 def rules_of(config: dict[str, Any]) -> Rules:

@@ -39,6 +39,7 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
     (caddy.unit, _on_edges),
     (caddy.caddyfile, _on_edges),
     (cloudflared.credentials, _on_edges),
+    (cloudflared.hosts, _on_edges),
     (cloudflared.config, _on_edges),
     (cloudflared.unit, _on_edges),
     (sync.program, _where_synced),

@@ -28,6 +28,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         admin=ADMIN_SOCKET,
         address=host.address,
         guests=catalogue.site.guests,
+        others=[other.address for other in catalogue.other_edges(host)],
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
         services=[
@@ -102,6 +103,7 @@ def _settings(host: Host, catalogue: Catalogue) -> str:
         "config": host.paths.caddy,
         "address": str(host.address),
         "port": str(catalogue.site.tunnel.caddy_port),
+        "others": ", ".join(str(other.address) for other in catalogue.other_edges(host)),
         "socket": ADMIN_SOCKET,
     }
     return "".join(f"{name}={word(value)}\n" for name, value in values.items())

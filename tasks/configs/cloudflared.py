@@ -15,8 +15,40 @@ said=$(cloudflared tunnel --config "$1" ingress validate 2>&1)
 """
 
 
+# The Caddys, as cloudflared alone knows them (`hosts`): its own edge's, then the others'. It
+# asks the next address the moment that one refuses (RFC 6724 has loopback first).
+CADDY = "caddy.twinedge.internal"
+# Seconds for a connection to Caddy, all addresses together. The default of 30 s would hold a
+# visitor for as long where this Caddy is down and the other edge is dark.
+CONNECT = 5
+
+
 def credentials_path(host: Host, catalogue: Catalogue) -> str:
-    return str(PurePosixPath(host.paths.cloudflared).parent / f"{catalogue.site.tunnel.id}.json")
+    return _beside(host, f"{catalogue.site.tunnel.id}.json")
+
+
+def hosts_path(host: Host) -> str:
+    return _beside(host, "twinedge-hosts")
+
+
+def _beside(host: Host, name: str) -> str:
+    return str(PurePosixPath(host.paths.cloudflared).parent / name)
+
+
+def origin(catalogue: Catalogue) -> str:
+    """Where every rule leads."""
+    return f"http://{CADDY}:{catalogue.site.tunnel.caddy_port}"
+
+
+def hosts(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    """What cloudflared sees as /etc/hosts."""
+    others = [other.address for other in catalogue.other_edges(host)]
+    return ConfigFile(
+        name="cloudflared-hosts",
+        path=hosts_path(host),
+        text=render("cloudflared/hosts.j2", caddy=CADDY, others=others),
+        activation=_activation(catalogue),
+    )
 
 
 def credentials(host: Host, catalogue: Catalogue, _: Render) -> ConfigFile:
@@ -38,7 +70,8 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         tunnel=site.tunnel.id,
         credentials=credentials_path(host, catalogue),
         metrics=f"127.0.0.1:{site.tunnel.metrics_port}",
-        caddy=f"http://127.0.0.1:{site.tunnel.caddy_port}",
+        caddy=origin(catalogue),
+        connect=f"{CONNECT}s",
         team=site.access.team,
         services=catalogue.public_services,
     )
@@ -57,7 +90,11 @@ def unit(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     return ConfigFile(
         name="cloudflared-unit",
         path=f"{host.paths.units}/cloudflared.service.d/twinedge.conf",
-        text=render("systemd/cloudflared.conf.j2", program=host.paths.caddy_program),
+        text=render(
+            "systemd/cloudflared.conf.j2",
+            program=host.paths.caddy_program,
+            hosts=hosts_path(host),
+        ),
         activation=_activation(catalogue),
     )
 

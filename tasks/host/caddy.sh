@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # config, address, port, socket are assigned in front
+# shellcheck shell=sh disable=SC2154  # config, address, port, others, socket are assigned in front
 #
 # Caddy on an edge: what its unit does around it, and a deploy to it. POSIX sh.
 
@@ -17,31 +17,45 @@ home() {
     mkdir -p "${socket%/*}" && chown "${user:-root}" "${socket%/*}" && chmod 700 "${socket%/*}"
 }
 
-# Who may ask the tunnel's listener is believed like Cloudflare: root, and whom cloudflared
-# runs as. A user that is not known yet (DynamicUser) leaves it open; verify says so.
+# Who may ask a tunnel's listener, ours or another edge's, is believed like Cloudflare: root, and
+# whom cloudflared runs as; no container, whose packets leave with our address. A user that is not
+# known yet (DynamicUser) leaves it open; verify says so.
 guard() {
     command -v nft >/dev/null 2>&1 || return 0
     user=$(systemctl show --value -p User cloudflared)
     uid=$(id -u "${user:-root}") || return 0
     [ "$uid" = 0 ] || uid="0, $uid"
+    new='tcp flags & (fin | syn | rst | ack) == syn'
+    stranger="$new meta skuid != { $uid } reject with tcp reset"
+    away='' through=''
+    if [ -n "$others" ]; then
+        away="ip daddr { $others } tcp dport $port $stranger"
+        through="ip daddr { $others } tcp dport $port $new reject with tcp reset"
+    fi
     nft -f - <<END
 table inet twinedge_tunnel
 delete table inet twinedge_tunnel
 table inet twinedge_tunnel {
     chain output {
         type filter hook output priority 0; policy accept;
-        oif lo tcp dport $port tcp flags & (fin | syn | rst | ack) == syn meta skuid != { $uid } reject with tcp reset
+        oif lo tcp dport $port $stranger
+        $away
+    }
+    chain forward {
+        type filter hook forward priority 0; policy accept;
+        $through
     }
 }
 END
 }
 unguard() { nft delete table inet twinedge_tunnel 2>/dev/null || :; }
 
-# Caddy cannot bind an address that is not there yet. Shorter than systemd's own patience.
+# Caddy cannot bind an address that is not there yet, and whoever asks cloudflared without it is
+# lost. Shorter than systemd's own patience; then the unit is started anew.
 wait_for_address() {
     waited=0
     until grep -A 1 -e "-- $address\$" /proc/net/fib_trie | grep -q 'host LOCAL'; do
-        [ $waited -lt 75 ] || return 0
+        [ $waited -lt 75 ] || return 1
         sleep 1
         waited=$((waited + 1))
     done

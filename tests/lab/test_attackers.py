@@ -111,12 +111,38 @@ def test_no_client_says_who_it_is_or_whence_it_comes(lab: Lab, name: str, marked
 
 
 SOCKET = "/run/twinedge-caddy/admin.sock"
+# As docker does it for a container on a bridge.
+MASQUERADE = (
+    "nft 'table ip around { chain out { type nat hook postrouting priority 100; masquerade; }; }'"
+)
 NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+AS_CLOUDFLARE = "-H 'Host: radarr.edge.test' -H 'Cf-Connecting-Ip: 198.51.100.9'"
 LOCAL_DOORS = (
     f"--unix-socket {SOCKET} http://127.0.0.1/config/",
     "http://localhost:2019/config/",
-    "http://127.0.0.1:8081/ -H 'Host: radarr.edge.test' -H 'Cf-Connecting-Ip: 198.51.100.9'",
+    f"http://127.0.0.1:8081/ {AS_CLOUDFLARE}",
+    f"http://{EDGES['vps2'][0]}:8081/ {AS_CLOUDFLARE}",
 )
+
+
+def test_the_tunnels_listener_on_the_tailnet_serves_the_other_edges_alone(lab: Lab):
+    """Nobody else on the tailnet, and nothing that an edge passes on with its own address."""
+    ask = "curl -s -m 5 -o /dev/null -w '%{http_code}' "
+    doors = [f"{ask} http://{tailnet}:8081/ {AS_CLOUDFLARE}" for tailnet, _ in EDGES.values()]
+    for host, answers in (("vps1", ["000", "200"]), ("vps2", ["200", "000"])):
+        assert [shell(lab, host, f"{door} || :") for door in doors] == answers, host
+    for host in ("client", "unraid"):
+        assert [shell(lab, host, f"{door} || :") for door in doors] == ["000", "000"], host
+    around = f"ip route replace {EDGES['vps1'][0]}/32 via {EDGES['vps2'][1]}"
+    try:
+        shell(lab, "vps2", f"sysctl -qw net.ipv4.ip_forward=1; {MASQUERADE}")
+        shell(lab, "client", around)
+        known = f"{ask} -k --resolve radarr.edge.test:443:{EDGES['vps1'][0]}"
+        assert shell(lab, "client", f"{known} https://radarr.edge.test/") == "200", "a way around"
+        assert shell(lab, "client", f"{doors[0]} || :") == "000"
+    finally:
+        shell(lab, "client", around.replace("replace", "del"))
+        shell(lab, "vps2", "nft delete table ip around; sysctl -qw net.ipv4.ip_forward=0")
 
 
 @pytest.mark.parametrize("after", ["true", "systemctl restart caddy cloudflared"])

@@ -31,6 +31,9 @@ from lab.standins import tailscale
 from lab.standins.process import StartRefusedError
 from lab.standins.tunnel.config import read_config
 from lab.standins.tunnel.ingress import find_rule, read_rules
+from lab.standins.tunnel.names import addresses
+from lab.standins.tunnel.origins import Origins
+from lab.standins.tunnel.wire import Request
 from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -475,6 +478,30 @@ def test_an_origin_that_is_not_there_is_a_502_and_counted_as_an_error(lab, share
     answer = lab.visit("dead.edge.test")
     assert (answer.status_code, answer.headers["X-Lab-Replica"]) == (502, shared.identity())
     assert shared.metric("request_errors") == before + 1
+
+
+def test_a_name_is_asked_at_its_next_address_the_moment_that_one_refuses(lab, tmp_path):
+    """As Go dials: loopback first, wherever it stands in the hosts file that the process sees."""
+    text = "# 127.0.0.9 caddy\n100.64.0.1 caddy\n127.0.0.3 caddy spare\n127.0.0.1 Caddy\n"
+    assert addresses(text, "caddy") == ["127.0.0.3", "127.0.0.1", "100.64.0.1"]
+    (tmp_path / "hosts").write_text(text)
+    rules = read_rules([{"service": f"http://caddy:{lab.origin}"}], {})
+    visit = Request(
+        id="1",
+        method="GET",
+        target="/",
+        host="open.edge.test",
+        client="192.0.2.1",
+        headers=(),
+        upgrade=False,
+        body=b"",
+    )
+
+    async def ask() -> int:
+        async with Origins(rules, tmp_path / "hosts") as origins:
+            return (await origins.ask(rules[0], visit)).status
+
+    assert asyncio.run(ask()) == 200
 
 
 def test_the_origin_sees_the_host_the_visitor_and_the_access_token(lab, shared):

@@ -12,6 +12,7 @@ from runbooks.verify import CHECKS, judge
 from tasks.checks import caddy, caddy_config, dns, mesh, sync, tunnel
 from tasks.checks.diagnosis import diagnose, faults
 from tasks.checks.finding import Finding, Status
+from tasks.configs.cloudflared import CADDY
 from tasks.live import Lock
 from tasks.lookup import DnsAnswer
 from tasks.observe import Reply
@@ -98,6 +99,7 @@ def test_a_certificate_is_late_once_it_should_have_been_renewed(
         ("LISTEN 0 4096 *:2019 *:*", "*:2019"),
         ("tcp 0 0 198.51.100.7:443 0.0.0.0:* LISTEN", "198.51.100.7:443"),
         ("LISTEN 0 4096 [::]:8081 [::]:*", "[::]:8081"),
+        ("LISTEN 0 4096 203.0.113.11:8081 0.0.0.0:*", "203.0.113.11:8081"),
         ("LISTEN 0 4096 100.67.88.109:20241 0.0.0.0:*", "100.67.88.109:20241"),
     ],
 )
@@ -111,6 +113,7 @@ def test_loopback_and_other_programs_doors_are_none_of_ours(edge: Edge):
     edge.replies["vps1", caddy_config.LISTENERS] = ok(
         "LISTEN 0 9 127.0.0.1:2019 0.0.0.0:*\n"
         "LISTEN 0 9 [::1]:2019 [::]:*\n"
+        "LISTEN 0 9 100.67.88.109:8081 0.0.0.0:*\n"
         "LISTEN 0 9 0.0.0.0:22 0.0.0.0:*"
     )
     assert faults(diagnose(judge(edge.survey(), CHECKS))) == ()
@@ -172,7 +175,7 @@ def ingress(edge: Edge, change: str, to: str) -> list[Finding]:
 @pytest.mark.parametrize(
     ("change", "to", "seen"),
     [
-        ("127.0.0.1:8081", "127.0.0.1:8099", "organizr.home.example leads to"),
+        (f"{CADDY}:8081", "127.0.0.1:8081", "organizr.home.example leads to"),
         ('hostname: "plex', 'hostname: "flex', "plex.home.example leads to http_status:404"),
         ("00000000-0000", "11111111-0000", "tunnel 11111111-0000"),
         ('service: "http_status:404"', 'hostname: "x.home.example"', "no rule for all other"),

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
 from inventory.load import load_catalogue
+from lab.standins.tunnel import names
 from tasks import configs
+from tasks.configs.cloudflared import CADDY
 from tasks.configs.file import ConfigFile, digest
 from tasks.configs.render import environment, made_by
 from tasks.look import program as look
@@ -43,6 +46,7 @@ def test_each_host_gets_the_configs_of_its_role(site: Site):
         "caddy-unit",
         "caddy",
         "cloudflared-credentials",
+        "cloudflared-hosts",
         "cloudflared",
         "cloudflared-unit",
         "sync",
@@ -125,8 +129,36 @@ def test_no_caddy_is_an_upstream_of_the_other(site: Site):
 def test_caddy_binds_the_tailnet_and_loopback_only(site: Site):
     text = rendered(site, "vps1")["caddy"].text
     assert "default_bind 100.67.88.109" in text
+    _, _, tunnel = text.partition("(tunnel) {\n")
+    assert tunnel.startswith("\tbind 127.0.0.1 100.67.88.109\n")
     for block in text.split("\nhttp://")[1:]:
-        assert block.splitlines()[1] == "\tbind 127.0.0.1"
+        assert block.splitlines()[1] == "\timport tunnel"
+
+
+def test_the_tunnels_listener_serves_the_other_edges_alone(site: Site):
+    _, _, tunnel = rendered(site, "vps1")["caddy"].text.partition("(tunnel) {\n")
+    assert "\t@elsewhere not remote_ip 127.0.0.0/8 100.102.55.88\n\tabort @elsewhere\n" in tunnel
+    assert "\t\tremote_ip 100.102.55.88\n\t\tnot header Upgrade *\n" in tunnel
+
+
+def test_cloudflared_asks_its_own_caddy_first_and_then_those_of_the_other_edges(site: Site):
+    for host, other in (("vps1", "100.102.55.88"), ("vps2", "100.67.88.109")):
+        text = rendered(site, host)["cloudflared-hosts"].text
+        assert names.addresses(text, CADDY) == ["127.0.0.1", other]
+        assert names.addresses(text, "localhost") == ["127.0.0.1", "::1"]
+
+
+def test_the_one_edge_of_a_site_has_nobody_else_to_ask_and_no_second_listener(site: Site):
+    catalogue = load_catalogue(site.config)
+    alone = replace(
+        catalogue,
+        hosts={name: host for name, host in catalogue.hosts.items() if name != "vps1"},
+        services={"plex": catalogue.services["plex"]},
+        syncs={},
+    )
+    files = render_for(alone, "vps2", "1234abcd")
+    assert names.addresses(files["cloudflared-hosts"].text, CADDY) == ["127.0.0.1"]
+    assert "(tunnel) {\n\tbind 127.0.0.1\n" in files["caddy"].text
 
 
 def test_every_site_on_the_tailnet_serves_the_tailnet_and_access_from_alone(site: Site):
@@ -197,7 +229,7 @@ def test_tls_is_one_setting(site: Site, tls: dict[str, str], words: str):
 
 def test_every_public_hostname_leads_to_the_local_caddy_and_the_rest_to_404(site: Site):
     rules = yaml.safe_load(rendered(site, "vps1")["cloudflared"].text)["ingress"]
-    assert [rule["service"] for rule in rules[:-1]] == ["http://127.0.0.1:8081"] * 8
+    assert [rule["service"] for rule in rules[:-1]] == [f"http://{CADDY}:8081"] * 8
     assert rules[-1] == {"service": "http_status:404"}
     names = [rule["hostname"] for rule in rules[:-1]]
     assert "plex.home.example" in names and "dns.home.example" not in names

@@ -114,6 +114,8 @@ MISTAKES = [
     ("defaults", "data.tunnel.metrics_port", 8081, "8081 belongs to data.tunnel.caddy_port"),
     ("defaults", "data.tunnel.caddy_port", 22, "caddy_port: 22 belongs to sshd on vps"),
     ("defaults", "data.tunnel.caddy_port", 443, "443 belongs to Caddy"),
+    ("services", "services.organizr.port", 8081, "8081 on vps2 belongs to Caddy's tunnel listener"),
+    ("hosts", "vps1.data.paths", {"mcp": "/etc/cloudflared/twinedge-hosts"}, "cloudflared's hosts"),
     ("defaults", "data.tunnel.metrics_port", 2019, "2019 belongs to Caddy's admin API"),
     ("services", "services.organizr.health.interval", 0.0004, "organizr.health.interval"),
     ("services", "services.organizr.health.timeout", float("nan"), "organizr.health.timeout"),

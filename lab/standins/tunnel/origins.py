@@ -13,6 +13,7 @@ from yarl import URL
 
 from lab.standins.process import StartRefusedError
 from lab.standins.tunnel.ingress import OriginRequest, Rule
+from lab.standins.tunnel.names import HOSTS, HostsFile
 from lab.standins.tunnel.wire import Headers, Reply, Request, end_to_end
 
 SET_HERE = frozenset({"host", "x-forwarded-for", "x-forwarded-proto", "cf-connecting-ip"})
@@ -20,10 +21,13 @@ PROTOCOL_HEADER = "Sec-WebSocket-Protocol"
 
 
 class Origins:
-    """One pool of connections per way of talking to an origin."""
+    """One pool of connections per way of talking to an origin.
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self._sessions = {way: _session(*way) for way in {_way(rule) for rule in rules}}
+    Of a name with several addresses the next one is asked the moment that one refuses.
+    """
+
+    def __init__(self, rules: tuple[Rule, ...], hosts: Path = HOSTS) -> None:
+        self._sessions = {way: _session(*way, hosts) for way in {_way(rule) for rule in rules}}
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,9 +93,16 @@ def _headers(rule: Rule, request: Request, drop: frozenset[str] = frozenset()) -
     return CIMultiDict([*end_to_end(request.headers, SET_HERE | drop), *added])
 
 
-def _session(way: OriginRequest, tls: bool) -> aiohttp.ClientSession:
+def _session(way: OriginRequest, tls: bool, hosts: Path) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        ssl=_tls(way) if tls else True,
+        limit=0,
+        resolver=HostsFile(hosts),
+        use_dns_cache=False,  # it would begin with another address each time
+        happy_eyeballs_delay=None,  # one address after the other
+    )
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=_tls(way) if tls else True, limit=0),
+        connector=connector,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=way.connect_timeout),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
