@@ -1,82 +1,54 @@
-"""InventoryError, and pydantic's findings told in the operator's words."""
+"""Every error that a runbook tells in its own words, with the exit status that goes with it.
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any, cast, get_args, get_type_hints
+    TwinedgeError                  1
+    ├── InventoryError             2
+    ├── UsageError                 2
+    │   └── InitRefused            2   operations/init.py
+    ├── JournalError               1   journal/store.py
+    └── HostError                  1   tasks/shell.py
+        ├── WrongHost              1
+        ├── Unreachable            1
+        ├── Busy                   1   tasks/release.py
+        ├── Refused                1
+        ├── DrillRefused           1   tasks/drill/restore.py
+        ├── NotRestored            1
+        ├── NotUndone              4
+        ├── NotParted              1   runbooks/transaction/introduce.py
+        ├── RolloutFailed          1   runbooks/transaction/rollout.py
+        └── NotReverted            1
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+The text of each says what is wrong, and the way out. Anything else that is raised is an error
+in twinedge itself, and told as one.
+"""
 
-Location = tuple[int | str, ...]
-Place = Callable[[str], str]  # a first-level key -> "file: its.full.key"
-
-_WORDS = {
-    "int_type": "should be a whole number",
-    "bool_type": "should be true or false",
-    "string_type": "should be text",
-    "tuple_type": "should be a list",
-    "dataclass_type": "should be a mapping of keys",
-    "mapping_type": "should be a mapping of keys",
-    "dict_type": "should be a mapping of keys",
-    "ip_v4_address": "should be an IPv4 address such as 100.67.88.109",
-}
+from enum import IntEnum
+from typing import ClassVar
 
 
-LONGEST = 60  # characters of a wrong value that are repeated
+class Exit(IntEnum):
+    """The exit statuses of every runbook."""
+
+    OK = 0  # all that was asked is true
+    FAILED = 1  # something failed
+    USAGE = 2  # nothing was touched: usage or inventory
+    UNREACHABLE = 3  # some host could not be reached, and nothing worse
+    NOT_UNDONE = 4  # a drill's fault may still be there
+    INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
 
 
-class InventoryError(Exception):
+class TwinedgeError(Exception):
+    """Something failed; what was begun has been undone."""
+
+    status: ClassVar[Exit] = Exit.FAILED
+
+
+class InventoryError(TwinedgeError):
     """The inventory is wrong; nothing was touched. One problem a line."""
 
-
-def explain(error: ValidationError, kind: type[Any], place: Place) -> str:
-    """`error` as lines of `file: key: what is wrong, what would be right`.
-
-    `kind` is the dataclass that was read; `place` tells where its first-level key stands.
-    """
-    return "\n".join(
-        f"{_where(detail['loc'], place)}: {_wording(detail, kind)}"
-        for detail in error.errors(include_url=False)
-    )
+    status = Exit.USAGE
 
 
-def brief(value: object) -> str:
-    """`value` as it stands in an error: its beginning."""
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+class UsageError(TwinedgeError):
+    """What was asked makes no sense; nothing was touched."""
 
-
-def _where(location: Location, place: Place) -> str:
-    first = str(location[0]) if location else ""
-    return ".".join([place(first), *map(str, location[1:])])
-
-
-def _wording(detail: ErrorDetails, kind: type[Any]) -> str:
-    problem, got = detail["type"], detail["input"]
-    if problem == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
-    if problem in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown key (known: {', '.join(_known_keys(kind, detail['loc'][:-1]))})"
-    if problem in ("missing", "missing_argument"):
-        return "is missing"
-    return f"{_WORDS.get(problem, detail['msg'])}, not {brief(got)}"
-
-
-def _known_keys(kind: Any, location: Location) -> list[str]:
-    for part in location:
-        kind = _inside(kind, part)
-    return sorted(f.name for f in fields(kind)) if is_dataclass(kind) else []
-
-
-def _inside(kind: Any, part: int | str) -> Any:
-    """The dataclass that stands at `part` of `kind`, or `kind` where there is none."""
-    if is_dataclass(kind):
-        return next(_dataclasses(get_type_hints(kind).get(str(part))), kind)
-    return kind
-
-
-def _dataclasses(hint: Any) -> Iterator[type[Any]]:
-    if is_dataclass(hint):
-        yield cast(type[Any], hint)
-    for argument in get_args(hint):
-        yield from _dataclasses(argument)
+    status = Exit.USAGE

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from inventory.errors import TwinedgeError
 from journal.schema import MIGRATIONS
 
 PATIENCE = 1.0  # seconds; a journal that others hold never keeps a run longer
@@ -18,7 +19,7 @@ SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 ALONE = "locking_mode = EXCLUSIVE"
 
 
-class JournalError(Exception):
+class JournalError(TwinedgeError):
     """The journal cannot be read or written; whoever keeps it goes on without."""
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from inventory.errors import UsageError
 from inventory.load import locate
 from inventory.source import MOVED, ROOT, SHORT, environment, git, read_source
 
@@ -37,8 +38,11 @@ The product is upgraded by itself: `git -C {checkout} pull && {checkout}/script/
 """
 
 
-class InitRefused(Exception):
-    """The site was not made, and nothing was written; the text says why, and what to do."""
+class InitRefused(UsageError):
+    """The site was not made; the text says why, and what to do."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"{words}\nnothing was written")
 
 
 @dataclass(frozen=True, kw_only=True)

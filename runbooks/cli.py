@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -23,14 +22,12 @@ from rich.console import Console
 from rich.text import Text
 
 from inventory.catalogue import Catalogue, Host
-from inventory.errors import InventoryError
+from inventory.errors import Exit, InventoryError, TwinedgeError, UsageError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import ROOT, Source, read_source, root_of
 from inventory.version import version
 from inventory.yaml_file import short
-from journal.store import JournalError
-from tasks.drill.restore import NotUndone
 from tasks.shell import HostError
 from tasks.ssh.options import settle
 
@@ -38,21 +35,6 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 LABEL = 10  # columns of the label before an entry
-
-
-class Exit(IntEnum):
-    """The exit statuses of every runbook."""
-
-    OK = 0  # all that was asked is true
-    FAILED = 1  # something failed
-    USAGE = 2  # nothing was touched: usage or inventory
-    UNREACHABLE = 3  # some host could not be reached, and nothing worse
-    NOT_UNDONE = 4  # a drill's fault may still be there
-    INTERRUPTED = 130  # Ctrl-C; what was begun has been undone
-
-
-class UsageError(Exception):
-    """What was asked makes no sense; nothing was touched."""
 
 
 @dataclass(frozen=True)
@@ -219,10 +201,8 @@ def main(work: Callable[[argparse.Namespace], int], flags: argparse.ArgumentPars
 
 def status_of(error: BaseException) -> Exit:
     """The exit status of a run that ends with `error`."""
-    if isinstance(error, InventoryError | UsageError):
-        return Exit.USAGE
-    if isinstance(error, NotUndone):
-        return Exit.NOT_UNDONE
+    if isinstance(error, TwinedgeError):
+        return error.status
     return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.FAILED
 
 
@@ -233,10 +213,10 @@ def _terminate(_: int, __: FrameType | None) -> None:
 def _tell(error: BaseException, debug: bool) -> None:
     if debug:
         err.print(redact(traceback.format_exc()), markup=False)
-    elif isinstance(error, NotUndone):
+    elif isinstance(error, TwinedgeError) and error.status is Exit.NOT_UNDONE:
         for line in str(error).splitlines():
             err.print(line, style="bold white on red", markup=False)
-    elif isinstance(error, InventoryError | UsageError | HostError | JournalError):
+    elif isinstance(error, TwinedgeError):
         err.print(f"error: {redact(str(error))}", markup=False)
     elif isinstance(error, KeyboardInterrupt):
         err.print("interrupted")

@@ -14,8 +14,9 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from nornir.core.task import Result, Task
 
+from inventory.errors import Exit, UsageError
 from inventory.source import Source
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from runbooks.cli import Session, main, open_session, out, parser, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed

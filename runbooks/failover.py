@@ -14,7 +14,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Catalogue, Service
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, working
+from inventory.errors import Exit, UsageError
+from runbooks.cli import Session, main, open_session, out, parser, working
 from runbooks.drill.readiness import readiness
 from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal

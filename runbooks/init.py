@@ -10,9 +10,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from inventory.errors import Exit
 from inventory.source import ROOT
-from operations.init import InitRefused, make_site
-from runbooks.cli import Exit, UsageError, main, out, parser, tell
+from operations.init import make_site
+from runbooks.cli import main, out, parser, tell
 
 EPILOG = """\
 exit status: 0 the site is there, 2 nothing was written. The other runbooks
@@ -32,12 +33,9 @@ def flags() -> ArgumentParser:
 
 def init(arguments: Namespace) -> int:
     source = arguments.source.expanduser() if arguments.source else None
-    try:
-        site = make_site(
-            arguments.folder.expanduser(), checkout=source or ROOT, history=source is not None
-        )
-    except InitRefused as refused:
-        raise UsageError(f"{refused}\nnothing was written") from refused
+    site = make_site(
+        arguments.folder.expanduser(), checkout=source or ROOT, history=source is not None
+    )
     out.print(f"{site.folder} is a site of its own", style="green")
     for name in site.files:
         tell("", name)

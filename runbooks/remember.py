@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from inventory.catalogue import Catalogue, Memory, Site
+from inventory.errors import Exit
 from inventory.source import Source, read_source, root_of
 from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
 from journal.store import JournalError
-from runbooks.cli import Exit, Session, err, status_of
+from runbooks.cli import Session, err, status_of
 from runbooks.transaction.begin import new_id, operator
 from tasks.checks.finding import Finding
 from tasks.drill.result import DrillResult

@@ -16,13 +16,14 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from rich.text import Text
 
+from inventory.errors import Exit, UsageError
 from inventory.fields import span
 from journal.answers import Downtime, Trouble, downtime, span_words
 from journal.availability import WINDOWS, Availability, State, hops, services
 from journal.entries import Run
 from journal.history import History
 from journal.report import LONGEST, Report, make_report
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell
+from runbooks.cli import Session, main, open_session, out, parser, tell
 from runbooks.remember import existing_history
 from runbooks.survey.matrix import STYLES
 

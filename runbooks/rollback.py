@@ -16,7 +16,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
-from runbooks.cli import Exit, Session, UsageError, main, open_session, out, parser, tell, working
+from inventory.errors import Exit, UsageError
+from runbooks.cli import Session, main, open_session, out, parser, tell, working
 from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.rollout import Rollout

@@ -17,24 +17,14 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 
 from inventory.catalogue import Catalogue
-from inventory.errors import InventoryError
+from inventory.errors import Exit, InventoryError, UsageError
 from inventory.schedule import Schedule
 from journal.answers import span_words
 from journal.entries import Run
 from journal.history import History
 from journal.store import JournalError
 from runbooks import deploy
-from runbooks.cli import (
-    Exit,
-    Session,
-    UsageError,
-    err,
-    main,
-    open_session,
-    out,
-    parser,
-    working,
-)
+from runbooks.cli import Session, err, main, open_session, out, parser, working
 from runbooks.remember import open_history, remember_without_inventory, remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.show import show_plans, show_timers

@@ -13,7 +13,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from rich.table import Table
 
-from runbooks.cli import Exit, main, open_session, out, parser, tell, working
+from inventory.errors import Exit
+from runbooks.cli import main, open_session, out, parser, tell, working
 from tasks import release
 from tasks.live import HostState
 from tasks.plan import drift_words, has_drifted

@@ -17,16 +17,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Sync
-from runbooks.cli import (
-    Exit,
-    Session,
-    UsageError,
-    main,
-    open_session,
-    out,
-    parser,
-    refuse_unknown,
-)
+from inventory.errors import Exit, UsageError
+from runbooks.cli import Session, main, open_session, out, parser, refuse_unknown
 from runbooks.twoway.canary import verify
 from runbooks.twoway.conflicts import conflicts
 from runbooks.twoway.repair import repair

@@ -13,18 +13,9 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Service
+from inventory.errors import Exit, UsageError
 from inventory.fields import span
-from runbooks.cli import (
-    Exit,
-    Session,
-    UsageError,
-    main,
-    open_session,
-    out,
-    parser,
-    refuse_unknown,
-    working,
-)
+from runbooks.cli import Session, main, open_session, out, parser, refuse_unknown, working
 from runbooks.remember import remembered
 from runbooks.survey import matrix, results
 from runbooks.survey.inquiry import Inquiry

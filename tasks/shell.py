@@ -14,6 +14,7 @@ from typing import Any
 import paramiko
 from nornir.core.task import Task
 
+from inventory.errors import TwinedgeError
 from tasks.host import host_side
 from tasks.quote import shell as word
 from tasks.ssh import refused
@@ -34,7 +35,7 @@ LOOK = "twinedge-look"  # nothing that a host would run, did the key not say wha
 READ_THEN_RUN = """sh -c 'eval "$(cat)"'"""
 
 
-class HostError(Exception):
+class HostError(TwinedgeError):
     """Something about one host, in words for the operator."""
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
-from runbooks.cli import Session, UsageError
+from inventory.errors import UsageError
+from runbooks.cli import Session
 from runbooks.transaction.begin import new_run
 from tasks import probe
 from tasks.drill import preflight, restore

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from inventory.errors import UsageError
 from inventory.secret import redact
-from runbooks.cli import UsageError
 from tasks.checks.finding import Finding, Status
 
 SCHEMA_VERSION = 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runbooks.cli import UsageError
+from inventory.errors import UsageError
 from runbooks.transaction.rollout import RolloutFailed
 from tasks.plan import HostPlan
 

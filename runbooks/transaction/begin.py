@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
+from inventory.errors import UsageError
 from inventory.version import version
-from runbooks.cli import Outcome, Session, UsageError
+from runbooks.cli import Outcome, Session
 from runbooks.transaction.rollout import RolloutFailed, words
 from tasks.checks import service
 from tasks.checks.finding import Status

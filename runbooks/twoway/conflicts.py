@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inventory.catalogue import Sync
-from runbooks.cli import Session, UsageError, out, tell
+from inventory.errors import UsageError
+from runbooks.cli import Session, out, tell
 from runbooks.remember import remembered
 from runbooks.twoway.sides import Answer, ask, conclude, say
 from tasks.configs.sync import home

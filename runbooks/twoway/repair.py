@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from inventory.catalogue import Sync
-from runbooks.cli import Session, UsageError
+from inventory.errors import UsageError
+from runbooks.cli import Session
 from runbooks.remember import remembered
 from runbooks.twoway.sides import Answer, ask, conclude, differences, done, say
 from tasks.quote import shell as word

@@ -7,7 +7,8 @@ from typing import Any
 from nornir.core.task import Task
 
 from inventory.catalogue import Sync
-from runbooks.cli import Exit, Outcome, Session, tell
+from inventory.errors import Exit
+from runbooks.cli import Outcome, Session, tell
 from runbooks.remember import Record
 from tasks.shell import HostError
 from tasks.sync import work

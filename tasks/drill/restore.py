@@ -12,6 +12,7 @@ from enum import Enum
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
+from inventory.errors import Exit
 from inventory.secret import redact
 from tasks import shell
 from tasks.drill.faults import Fault
@@ -37,6 +38,8 @@ class NotRestored(shell.HostError):
 
 class NotUndone(shell.HostError):
     """The fault may still be there, and nobody could prove that it is not."""
+
+    status = Exit.NOT_UNDONE
 
     def __init__(self, host: Host, fault: Fault, reason: str) -> None:
         super().__init__(

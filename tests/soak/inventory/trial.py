@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from inventory.errors import InventoryError
-from runbooks.cli import Session, UsageError, open_session
+from inventory.errors import InventoryError, UsageError
+from runbooks.cli import Session, open_session
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
 from tests.site import Site
