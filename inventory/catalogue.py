@@ -39,6 +39,7 @@ from inventory.fields import (
 )
 from inventory.schedule import Schedule
 from inventory.ssh import Hop, Login, Ssh, Stop
+from inventory.upstream import Upstream
 from inventory.watch import Alerts, Heartbeat, Metrics, Page
 
 Role = Literal["edge", "media"]
@@ -180,6 +181,7 @@ class Service(Strict):
     hostname: DnsName
     port: Port
     health: HealthCheck | None = None
+    upstream: Upstream = field(default_factory=Upstream)
     primary: Name | None = None
     fallback: Name | None = None
     hosts: tuple[Name, ...] = ()

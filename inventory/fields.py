@@ -44,6 +44,15 @@ def _path(value: str) -> str:
     return value
 
 
+def _trust(value: str) -> str:
+    """Whom to trust for a certificate. Raises ValueError."""
+    if value in ("system", "insecure"):
+        return value
+    if not value.startswith("/"):
+        raise ValueError(f"{value!r} is not system, insecure, or the path of a CA on the edges")
+    return _path(value)
+
+
 def _home_path(value: str) -> str:
     return "~" + _path(value[1:]) if value.startswith("~/") else _path(value)
 
@@ -143,6 +152,19 @@ UrlPath = Annotated[
         _matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
     ),
 ]
+Prefix = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
+    ),
+]
+HostHeader = Annotated[
+    str,
+    AfterValidator(
+        _matching(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?", "a Host header such as nas.lan:8443")
+    ),
+]
+Trust = Annotated[str, AfterValidator(_trust)]
 UrlOrSecret = Annotated[str, AfterValidator(_url_or_secret)]
 Audience = Annotated[
     str,

@@ -64,6 +64,12 @@ def trusting(root: str) -> ssl.SSLContext:
 
 
 @cache
+def trusting_file(path: str) -> ssl.SSLContext:
+    """TLS that trusts the CA in a PEM file, and no other. Raises OSError."""
+    return ssl.create_default_context(cafile=path)
+
+
+@cache
 def system_tls() -> ssl.SSLContext:
     """TLS that trusts what the control node's own system trusts."""
     return ssl.create_default_context()
@@ -75,17 +81,20 @@ def ask(
     path: str,
     *,
     hostname: str | None = None,
+    server_name: str | None = None,
     tls: ssl.SSLContext | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = 5.0,
 ) -> Answer:
-    """GET `path` of address:port, as `hostname` (in Host and in the TLS handshake).
+    """GET `path` of address:port, as `hostname` (in Host and, unless there is a
+    `server_name`, in the TLS handshake).
 
     `timeout` is in seconds, for each of connecting and reading.
     """
     url = f"{'https' if tls else 'http'}://{address}:{port}{path}"
     sent = {**(headers or {}), **({"Host": hostname} if hostname else {})}
-    extensions = {"sni_hostname": hostname} if hostname and tls else {}
+    name = server_name or hostname
+    extensions = {"sni_hostname": name} if name and tls else {}
     started = time.monotonic()
     try:
         with (

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from inventory.catalogue import Catalogue
 from inventory.rules.words import unknown_host
+from inventory.upstream import Upstream
 
 
 def services_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -47,6 +48,14 @@ def kinds_are_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{service.name}.primary", "resolvers are all alike: use hosts"
 
 
+def upstreams_make_sense(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for service in catalogue.services.values():
+        if service.kind == "dns" and service.upstream != Upstream():
+            yield f"{service.name}.upstream", "has no meaning for dns: no Caddy stands before it"
+        for key, problem in service.upstream.problems:
+            yield f"{service.name}.upstream.{key}", problem
+
+
 def hostnames_are_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     owner = {f"{name}.{catalogue.site.domain}": f"host {name}" for name in catalogue.hosts}
     if catalogue.site.page_name:
@@ -88,6 +97,7 @@ RULES = (
     placements_exist,
     placements_are_one_kind,
     kinds_are_complete,
+    upstreams_make_sense,
     hostnames_are_ours,
     ports_are_free,
     units_are_unique,

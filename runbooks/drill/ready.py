@@ -156,24 +156,24 @@ def examine(session: Session, plan: Plan) -> list[Objection]:
 def _look(session: Session, plan: Plan) -> list[Objection]:
     """What the hosts themselves have against it, and how they find the placements."""
     catalogue, service = session.catalogue, plan.service
-    urls = preflight.placement_urls(catalogue, service)
+    ways = preflight.ways(catalogue, service)
     names = {edge.name for edge in catalogue.edges} | {plan.fault.host}
     target = catalogue.hosts[plan.fault.host]
 
     def look(task: Task) -> Result:
         host = catalogue.hosts[task.host.name]
         tools = needs(plan.fault, target) if host is target else ()
-        asked = tuple(urls.values()) if host.is_edge else ()
-        return restore.look(task, host, plan.run, urls=asked, tools=tools)
+        asked = tuple(ways.values()) if host.is_edge else ()
+        return restore.look(task, host, plan.run, ways=asked, tools=tools)
 
     outcome = session.run(look, names)
     found = [Objection(where=name, seen=str(error)) for name, error in outcome.errors.items()]
     for name, state in outcome.done.items():
         found += preflight.object_to_host(name, state, preflight.now())
-        replies = dict(zip(urls, state.replies, strict=False))
+        replies = dict(zip(ways, state.replies, strict=False))
         if replies:
             found += preflight.object_to_replies(
-                service, catalogue.hosts[name], list(urls), replies
+                service, catalogue.hosts[name], list(ways), replies
             )
     return found
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service
-from tasks import probe
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 from tasks.observe import Question, Reply
 from tasks.probe import Answer
+from tasks.way import Way
 
 CURL_WORDS = {6: "no such name", 7: "no connection", 28: "no answer", 52: "an empty answer"}
 
@@ -19,9 +19,9 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
         return
     for service in catalogue.web_services:
         for on in service.placements:
-            health = health_of(service)
-            url = f"http://{catalogue.hosts[on].address}:{service.port}{health.path}"
-            yield Question(name=_question(service, on), words=("get", url, "", health.body))
+            way = _way(catalogue, service, on)
+            words = ("get", way.url, "", health_of(service).body, *way.curl_flags)
+            yield Question(name=_question(service, on), words=words)
 
 
 def check_placement(
@@ -33,8 +33,11 @@ def check_placement(
 
 
 def ask(catalogue: Catalogue, service: Service, host: str, *, timeout: float) -> Answer:
-    address = str(catalogue.hosts[host].address)
-    return probe.ask(address, service.port, health_of(service).path, timeout=timeout)
+    return _way(catalogue, service, host).ask(timeout=timeout)
+
+
+def _way(catalogue: Catalogue, service: Service, host: str) -> Way:
+    return Way(catalogue=catalogue, service=service, host=host, path=health_of(service).path)
 
 
 def judge(survey: Survey) -> Iterator[Finding]:

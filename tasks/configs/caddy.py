@@ -1,8 +1,10 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from inventory.catalogue import Catalogue, HealthCheck, Host, Tls
+from inventory.catalogue import Catalogue, Host, Service, Tls
+from inventory.upstream import Upstream
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.host import host_side
 from tasks.quote import Quoted, caddy_pattern, token
@@ -36,7 +38,8 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
                 "name": service.name,
                 "hostname": service.hostname,
                 "upstreams": catalogue.upstreams_from(host.name, service),
-                "check": _check(service.health),
+                "check": _check(service),
+                **_asked(service.upstream),
                 "long_polls": [p for path in service.long_polls for p in _below(path)],
                 "header_timeout": _duration(service.header_timeout),
                 "write_timeout": _duration(service.write_timeout),
@@ -141,11 +144,28 @@ def _tls(tls: Tls) -> Quoted:
     return Quoted("internal")
 
 
-def _check(health: HealthCheck | None) -> Quoted:
+def _check(service: Service) -> Quoted:
     """The arguments of an active check: path, interval, timeout, status, body."""
+    health = service.health
     assert health is not None, "a web service has a health check"
-    words = (health.path, _duration(health.interval), _duration(health.timeout), health.status)
+    path = f"{service.upstream.path}{health.path}"
+    words = (path, _duration(health.interval), _duration(health.timeout), health.status)
     return Quoted(" ".join([*map(token, words), caddy_pattern(health.body)]))
+
+
+def _asked(upstream: Upstream) -> Mapping[str, Any]:
+    """How each block asks. Caddy would give an https upstream its address for a name."""
+    asked_as = token(upstream.host) if upstream.host else "{hostport}"
+    return {
+        "asked": bool(upstream.path or upstream.host or upstream.is_https),
+        "https": upstream.is_https,
+        "insecure": upstream.trust == "insecure",
+        "ca": upstream.ca,
+        "server_name": upstream.server_name,
+        "rewrite": Quoted(f"{token(upstream.path)}{{uri}}") if upstream.path else "",
+        "asked_as": Quoted(asked_as) if upstream.host or upstream.is_https else "",
+        "checked_as": upstream.host,
+    }
 
 
 def _below(path: str) -> tuple[str, str]:

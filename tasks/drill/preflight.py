@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service
 from tasks.drill.restore import DrillState, Reply
+from tasks.way import Way
 
 CLOCK_SECONDS = 3.0  # the host's answer is rounded to seconds and takes a moment
 
@@ -22,11 +23,11 @@ class Objection:
         return f"{self.where}: {self.seen}" + (f" – {self.remedy}" if self.remedy else "")
 
 
-def placement_urls(catalogue: Catalogue, service: Service) -> dict[str, str]:
-    """Host -> its health check's address, as an edge asks it."""
+def ways(catalogue: Catalogue, service: Service) -> dict[str, Way]:
+    """Host -> the way to its health check, as an edge asks it."""
     assert service.health is not None, "a web service has a health check"
     return {
-        host: f"http://{catalogue.hosts[host].address}:{service.port}{service.health.path}"
+        host: Way(catalogue=catalogue, service=service, host=host, path=service.health.path)
         for host in service.placements
     }
 

@@ -20,6 +20,7 @@ from tasks.host import host_side
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
 from tasks.release import BUSY, EOF, Run, preamble, printed
+from tasks.way import Way
 
 SCRIPTS = ("write.sh", "release.sh", "drill.sh")
 LOOK_TIMEOUT = 20.0  # seconds; every question of a look may take 4
@@ -92,10 +93,12 @@ def _program(host: Host, run: Run) -> str:
 
 
 def look(
-    task: Task, host: Host, run: Run, *, urls: Sequence[str] = (), tools: Sequence[str] = ()
+    task: Task, host: Host, run: Run, *, ways: Sequence[Way] = (), tools: Sequence[str] = ()
 ) -> Result:
-    """Nornir task: the DrillState, with what the host is answered at each of `urls`."""
-    questions = "".join(f"{n} {url}\n" for n, url in enumerate(urls))
+    """Nornir task: the DrillState, with what the host is answered on each of `ways`."""
+    questions = "".join(
+        f"{n} {' '.join((way.url, *way.curl_flags))}\n" for n, way in enumerate(ways)
+    )
     script = "".join(f"tool {name} :\n" for name in tools)
     script += f"look_drill <<'{EOF}'\n{questions}{EOF}\n"
     output = _speak(task, host, run, script, timeout=LOOK_TIMEOUT)

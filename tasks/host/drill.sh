@@ -24,19 +24,20 @@ takes=0  # seconds; the fault's own stands behind, where there is one
 
 # --- look: what a preflight needs, changing nothing ----------------------------------------
 
-look_drill() { # on standard input, a line a question: N URL
+look_drill() { # on standard input, a line a question: N URL FLAGS-OF-CURL…
     look </dev/null
     left_of "$drill/armed" 2 4
     armed=$(line_of "$drill/armed" 1)
     [ ! -e "$drill/armed" ] || say "armed ${armed:-unknown} $(on_the_clock)" # it may have gone since
     if has_systemd && systemctl -q is-active $RESTORE; then say "timer $RESTORE"; fi
-    while read -r n url; do
-        body=$(fetch "$url" | base64 | tr -d '\n')
+    while read -r n url flags; do
+        # shellcheck disable=SC2086  # none of the flags has a blank
+        body=$(fetch "$url" $flags | base64 | tr -d '\n')
         say "asked $n $body"
     done
 }
-fetch() { # URL: the body, and the status on a line of its own
-    if command -v curl >/dev/null 2>&1; then curl -sS -m 4 -w '\n%{http_code}' "$1" 2>&1
+fetch() { # URL FLAGS-OF-CURL…: the body, and the status on a line of its own
+    if command -v curl >/dev/null 2>&1; then curl -sS -m 4 -w '\n%{http_code}' "$@" 2>&1
     else wget -q -T 4 -O - "$1" 2>&1 && printf '\n200'; fi
 }
 

@@ -53,13 +53,14 @@ bounded() { has "$1" && timeout -k 1 "$limit" "$@"; }
 
 # An answer over HTTP: "CODE SECONDS yes|no" (is WANTED in the body?), then the body's
 # start, unless WANTED was found.
-get() { # URL HOST WANTED
+get() { # URL HOST WANTED FLAGS-OF-CURL…
     has curl || return
-    body=$work/body.$count
+    url=$1 host=$2 wanted=$3 body=$work/body.$count
+    shift 3
     told=$(curl -s -m "$limit" -o "$body" -w '%{http_code} %{time_total}' \
-        ${2:+-H "Host: $2"} "$1")
+        ${host:+-H "Host: $host"} "$@" "$url")
     status=$?
-    if [ -n "$3" ] && grep -qF -- "$3" "$body" 2>/dev/null; then
+    if [ -n "$wanted" ] && grep -qF -- "$wanted" "$body" 2>/dev/null; then
         echo "$told yes"
     else
         echo "$told no"

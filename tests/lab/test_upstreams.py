@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.lab.conftest import (
 )
 from tests.patience import until
 
+OTHER = "/root/sites/other/config.yaml"
 LOGIN = {
     "path": "/answer?status=401&body=%28%22%7B%24HOME%7D%60%5Cx",
     "status": 401,
@@ -113,26 +115,53 @@ def test_a_websocket_of_a_service_with_a_failover_outlives_a_reload(steady: Lab)
 
 @pytest.fixture(scope="module")
 def other_site(deployed_lab: Lab) -> Iterator[Lab]:
-    """The lab with a service whose health page is a 401 with a text full of marks, and with
-    organizr, which has port 80, on vps2 alone.
+    """The lab with a service whose health page is a 401 with a text full of marks, with organizr,
+    which has port 80, on vps2 alone, and with services that speak TLS, self-signed.
     """
-    changes = {"antigravity-manager": {"health": LOGIN}, "organizr": {"fallback": None}}
-    config = sites.with_services(deployed_lab, "vps2", "/root/sites/other", changes)
+    changes = {
+        "antigravity-manager": {"health": LOGIN},
+        "organizr": {"fallback": None},
+        "uptime-kuma": {"upstream": {"scheme": "https", "trust": "insecure"}},
+        "radarr": {"upstream": {"scheme": "https", "trust": "insecure", "host": "radarr.lan"}},
+    }
+    sites.with_services(deployed_lab, "vps2", Path(OTHER).parent.as_posix(), changes)
     deployed_lab.heal()
     deployed_lab.fault("stop", "organizr@vps1")
-    done = deployed_lab.run("vps2", [*DEPLOY, "--config", config])
+    for placement in ("uptime-kuma@vps1", "uptime-kuma@vps2", "radarr@unraid"):
+        deployed_lab.fault("https", placement)
+    done = deployed_lab.run("vps2", [*DEPLOY, "--config", OTHER])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "organizr has port 80 on vps2: http:// and any name leads to it" in done.stdout
     yield deployed_lab
+    deployed_lab.heal()
     done = deployed_lab.run("vps2", DEPLOY)
     assert done.returncode == 0, done.stdout + done.stderr
-    deployed_lab.heal()
 
 
 def test_a_service_whose_health_page_asks_for_a_login_is_served(other_site: Lab):
     hostname = "antigravity.edge.test"
     seen = [through_caddy(other_site, edge, hostname) for _ in range(5) for edge in EDGES]
     assert {answer.status for answer in seen} == {200}
+
+
+def test_a_service_that_speaks_tls_is_asked_so_by_every_caddy_and_every_check(other_site: Lab):
+    for hostname in ("uptime.edge.test", "radarr.edge.test"):
+        seen = [through_caddy(other_site, edge, hostname) for edge in EDGES]
+        assert [answer.status for answer in seen] == [200, 200]
+    services = ("--service", "uptime-kuma", "--service", "radarr")
+    checks = ("--only", "service,caddy", "--config", OTHER)
+    done = other_site.run("vps2", ["python", "runbooks/verify.py", *services, *checks])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_service_that_speaks_tls_fails_over_like_any_other(other_site: Lab):
+    other_site.fault("stop", "uptime-kuma@vps1")
+    try:
+        for edge in EDGES:
+            answer = through_caddy(other_site, edge, "uptime.edge.test")
+            assert (answer.status, answer.headers["x-origin"]) == (200, "uptime-kuma@vps2")
+    finally:
+        other_site.end_fault("stop", "uptime-kuma@vps1")
 
 
 def test_http_leads_to_https_where_no_service_has_port_80(other_site: Lab):

@@ -1,0 +1,68 @@
+"""How a placement of a service is asked directly, past every Caddy: by curl, and from here."""
+
+import ssl
+from dataclasses import dataclass
+
+from inventory.catalogue import Catalogue, Service
+from tasks import probe
+from tasks.probe import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What leads to one placement; `path` is behind the service's own prefix."""
+
+    catalogue: Catalogue
+    service: Service
+    host: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """With the name in it that the certificate has to bear."""
+        upstream = self.service.upstream
+        name = upstream.server_name or self._address
+        return f"{upstream.scheme}://{name}:{self.service.port}{upstream.path}{self.path}"
+
+    @property
+    def curl_flags(self) -> tuple[str, ...]:
+        """No word of them has a blank."""
+        upstream, found = self.service.upstream, list[str]()
+        if upstream.server_name:
+            found += ["--connect-to", f"::{self._address}:{self.service.port}"]
+        if upstream.trust == "insecure":
+            found.append("--insecure")
+        if upstream.ca:
+            found += ["--cacert", upstream.ca]
+        if upstream.host:
+            found.append(f"-HHost:{upstream.host}")
+        return tuple(found)
+
+    def ask(self, *, timeout: float) -> Answer:
+        """Ask from here; `timeout` is in seconds."""
+        upstream = self.service.upstream
+        return probe.ask(
+            self._address,
+            self.service.port,
+            f"{upstream.path}{self.path}",
+            hostname=upstream.host,
+            server_name=upstream.server_name or self._address,
+            tls=self._tls(),
+            timeout=timeout,
+        )
+
+    @property
+    def _address(self) -> str:
+        return str(self.catalogue.hosts[self.host].address)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """Without the CA's file, which lies on the edges, the certificate is theirs to check."""
+        upstream = self.service.upstream
+        if not upstream.is_https:
+            return None
+        if upstream.trust == "system":
+            return probe.system_tls()
+        try:
+            return probe.trusting_file(upstream.ca) if upstream.ca else probe.blind_tls()
+        except OSError:
+            return probe.blind_tls()
