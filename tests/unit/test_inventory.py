@@ -92,7 +92,7 @@ MISTAKES = [
     ("services", "services.organizr.upstream", {"host": "a b"}, "'a b' is not a Host header"),
     (
         "services",
-        "services.resolver.upstream",
+        "services.dns.upstream",
         {"path": "/app"},
         "dns.upstream: has no meaning for dns",
     ),
