@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.api import Lab
 from tests.soak import plan
+from tests.soak.bounds import Bounds, bounds_table
 from tests.soak.inventory.batch import SIZE, InventoryBench
 from tests.soak.inventory.table import inventory_table
 from tests.soak.races import race
@@ -24,6 +25,7 @@ from tests.soak.transaction import Bench, Cell
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / ".soak"
 RACES = 50
+PATHS, APPS = 1, 5  # times that each bound is measured
 INVENTORIES = 10_000
 BATCHES = 25  # of eight histories each
 
@@ -45,6 +47,14 @@ def races(_: int) -> Iterator[tuple[str, Trial]]:
     """Two controllers at once."""
     for number in range(1, RACES + 1):
         yield f"race {number}", lambda lab, bench: asdict(race(lab, bench))
+
+
+def bounds(_: int) -> Iterator[tuple[str, Trial]]:
+    """One ill path moves nobody, an app that is wholly ill moves everybody at once."""
+    for number in range(1, PATHS + 1):
+        yield f"one path {number}", lambda _, bench: bench.one_path()
+    for number in range(1, APPS + 1):
+        yield f"ill app {number}", lambda _, bench: bench.ill_app()
 
 
 def sync(_: int) -> Iterator[tuple[str, Trial]]:
@@ -88,12 +98,14 @@ def _suite(kind: str, suite: str) -> Trial:
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
+    "bounds": bounds,
     "sync": sync,
     "candidates": candidates,
     "suites": suites,
     "inventory": inventory,
 }
 BENCHES: Mapping[str, Callable[[Lab], Any]] = {
+    "bounds": Bounds,
     "sync": SyncBench,
     "candidates": SyncBench,
     "suites": Kinds,
@@ -102,6 +114,7 @@ BENCHES: Mapping[str, Callable[[Lab], Any]] = {
 TABLES = {
     "transaction": transaction_table,
     "races": race_table,
+    "bounds": bounds_table,
     "sync": sync_table,
     "candidates": sync_table,
     "suites": suites_table,
