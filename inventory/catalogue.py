@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from inventory.fields import (
     Audience,
@@ -172,7 +172,8 @@ class Service(Strict):
     A read (GET, HEAD) that gets no answer within `header_timeout` seconds is asked of the
     fallback; a write has `write_timeout`, since nobody may repeat it. What is at a path of
     `long_polls` or below it may stay silent as long as it likes. A drill asks `probe` (by
-    default the health check's path) and posts to `echo`.
+    default the health check's path), posts to `echo` and opens websockets at `websocket`. No
+    websocket outlives `stream_timeout` seconds, where it is given.
     """
 
     name: Name
@@ -194,6 +195,8 @@ class Service(Strict):
     long_polls: tuple[UrlPath, ...] = ()
     probe: UrlPath | None = None
     echo: UrlPath | None = None
+    websocket: UrlPath | None = None
+    stream_timeout: Annotated[float, Field(ge=10, le=86400)] | None = None
     budget: Budget = field(default_factory=Budget)
 
     @property

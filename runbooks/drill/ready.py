@@ -4,7 +4,7 @@ import secrets
 import socket
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from tasks.drill import preflight, restore
 from tasks.drill.faults import BY_NAME, Fault, hosts_for, make_fault, needs
 from tasks.drill.load import Load, Question
 from tasks.drill.preflight import Objection
-from tasks.drill.vantage import vantages
+from tasks.drill.vantage import Vantage, vantages
+from tasks.drill.websocket import Sockets
 from tasks.release import Run
 
 SETTLE = 45.0  # seconds until Caddy has gone back: two checks, 10 s apart, and some
@@ -50,11 +51,14 @@ def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
     found = vantages(catalogue, service)
     unseen = _unseen(catalogue, fault)
     question = _question(catalogue, service, arguments, run)
+    seen = [vantage for vantage in found if vantage.name not in unseen]
     return Plan(
         service=service,
         fault=fault,
         run=run,
-        load=Load(question=question, vantages=[v for v in found if v.name not in unseen]),
+        load=Load(
+            question=question, vantages=seen, sockets=_sockets(catalogue, service, question, seen)
+        ),
         hold=arguments.hold,
         unseen=unseen,
     )
@@ -101,6 +105,20 @@ def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run:
         signers={
             f"{catalogue.hosts[host].address}:{service.port}": host for host in service.placements
         },
+    )
+
+
+def _sockets(
+    catalogue: Catalogue, service: Service, question: Question, seen: Sequence[Vantage]
+) -> Sockets | None:
+    """Through each Caddy, which says who serves them; None where no path for them is known."""
+    if service.websocket is None:
+        return None
+    edges = {edge.name for edge in catalogue.edges}
+    return Sockets(
+        path=service.websocket,
+        vantages=[vantage for vantage in seen if vantage.name in edges],
+        signers=question.signers,
     )
 
 

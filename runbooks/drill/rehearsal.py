@@ -69,6 +69,7 @@ class Rehearsal:
             began=began,
             unseen=self.plan.unseen,
             spoiled=self._ending.value,
+            sockets=self._load.sockets,
         )
 
     def _refuse_unsteady(self) -> None:

@@ -14,6 +14,7 @@ from runbooks.drill.ready import Plan
 from tasks.drill.outage import Verdict
 from tasks.drill.preflight import Objection
 from tasks.drill.result import DrillResult
+from tasks.drill.websocket import EACH
 
 
 def show_plan(plan: Plan, objections: Sequence[Objection]) -> None:
@@ -28,6 +29,9 @@ def show_plan(plan: Plan, objections: Sequence[Objection]) -> None:
     seen_from = ", ".join(v.name for v in plan.load.vantages)
     posts = f", every third a POST {question.echo}" if question.echo else ""
     _row("load", f"{question.rate:g}/s GET {question.path}{posts}, seen from {seen_from}")
+    if sockets := plan.load.sockets:
+        through = ", ".join(v.name for v in sockets.vantages)
+        _row("holds", f"{EACH} websockets at {sockets.path} through each of {through}")
     for name, why in plan.unseen.items():
         _row("not seen", f"{name}: {why}")
     _row("budget", budget_words(plan.service.limits))
@@ -74,6 +78,8 @@ def _show_verdicts(result: DrillResult) -> None:
         table.add_row(what, *map(_cell, cells), allowed)
     table.add_row("requests", *(str(outage.asked) for outage in result.outages), "")
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
+    for line, cells_of in result.websocket_lines:
+        table.add_row(line, *cells_of, "")
     out.print(table)
 
 

@@ -38,7 +38,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
                 "name": service.name,
                 "hostname": service.hostname,
                 "upstreams": catalogue.upstreams_from(host.name, service),
-                "check": _check(service),
+                "shared": _shared(service),
                 **_asked(service.upstream),
                 "long_polls": [p for path in service.long_polls for p in _below(path)],
                 "header_timeout": _duration(service.header_timeout),
@@ -144,13 +144,16 @@ def _tls(tls: Tls) -> Quoted:
     return Quoted("internal")
 
 
-def _check(service: Service) -> Quoted:
-    """The arguments of an active check: path, interval, timeout, status, body."""
+def _shared(service: Service) -> Quoted:
+    """The arguments of a failover block: path, interval, timeout, status and body of the active
+    check, and how long a websocket lives.
+    """
     health = service.health
     assert health is not None, "a web service has a health check"
     path = f"{service.upstream.path}{health.path}"
     words = (path, _duration(health.interval), _duration(health.timeout), health.status)
-    return Quoted(" ".join([*map(token, words), caddy_pattern(health.body)]))
+    life = token(_duration(service.stream_timeout or 0))
+    return Quoted(" ".join([*map(token, words), caddy_pattern(health.body), life]))
 
 
 def _asked(upstream: Upstream) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from tasks.drill.exchange import BadAnswer, Connection, Reply, Request
 from tasks.drill.ledger import Row
 from tasks.drill.vantage import Vantage
+from tasks.drill.websocket import Sockets
 
 PATIENCE = 15.0  # seconds until a client gives up; longer than any retry window
 REFRESH = 1.0  # seconds between two questions to the resolvers
@@ -55,10 +56,14 @@ class Question:
 
 @dataclass(kw_only=True)
 class Load:
-    """Asks from every vantage, in a thread of its own, from `start` to `stop`."""
+    """Asks from every vantage, in a thread of its own, from `start` to `stop`.
+
+    Meanwhile it holds the websockets of `sockets` open.
+    """
 
     question: Question
     vantages: Sequence[Vantage]
+    sockets: Sockets | None = None
     rows: list[Row] = field(default_factory=list)
     _idle: dict[str, list[Connection]] = field(default_factory=dict)
     _ending: threading.Event = field(default_factory=threading.Event)
@@ -85,7 +90,9 @@ class Load:
     async def _run(self) -> None:
         refreshing = asyncio.create_task(self._keep_names())
         gap = 1 / self.question.rate / len(self.vantages)
-        await asyncio.gather(*(self._pace(v, n * gap) for n, v in enumerate(self.vantages)))
+        holding = [self.sockets.run(lambda: self.now, self._ending)] if self.sockets else []
+        pacing = (self._pace(v, n * gap) for n, v in enumerate(self.vantages))
+        await asyncio.gather(*pacing, *holding)
         refreshing.cancel()
         for connections in self._idle.values():
             for connection in connections:

@@ -8,14 +8,19 @@ from typing import Any
 from inventory.catalogue import Budget, Service
 from tasks.drill.faults import Fault
 from tasks.drill.ledger import Moments, Row
+from tasks.drill.lives import Lived, lived
 from tasks.drill.outage import Outage, Verdict, judge, outages
+from tasks.drill.websocket import Sockets
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrillResult:
-    """One drill of one service, judged. `unseen` are vantages without a verdict, and why."""
+    """One drill of one service, judged. `unseen` are vantages without a verdict, and why.
+
+    What `websockets` lived through is told; no budget holds for it.
+    """
 
     service: str
     fault: Fault
@@ -27,6 +32,7 @@ class DrillResult:
     outages: Sequence[Outage]
     unseen: Mapping[str, str]
     spoiled: str = ""  # why it is not judged
+    websockets: Sequence[Lived] = ()
 
     @property
     def verdicts(self) -> dict[str, list[Verdict]]:
@@ -39,6 +45,14 @@ class DrillResult:
         """Every line of the budget, from every vantage, and at least one was judged."""
         verdicts = [verdict for found in self.verdicts.values() for verdict in found]
         return bool(verdicts) and all(verdict.kept for verdict in verdicts)
+
+    @property
+    def websocket_lines(self) -> list[tuple[str, list[str]]]:
+        """(line of a table, what it says of each vantage in the order of `outages`)."""
+        told = {each.vantage: each.lines for each in self.websockets}
+        names = dict.fromkeys(name for lines in told.values() for name in lines)
+        vantages = [outage.vantage for outage in self.outages]
+        return [(name, [told.get(v, {}).get(name, "-") for v in vantages]) for name in names]
 
     @property
     def words(self) -> str:
@@ -65,6 +79,7 @@ class DrillResult:
                 for o in self.outages
             ],
             "unseen": dict(self.unseen),
+            "websockets": [asdict(each) for each in self.websockets],
         }
 
 
@@ -78,6 +93,7 @@ def conclude(
     began: datetime,
     unseen: Mapping[str, str],
     spoiled: str = "",
+    sockets: Sockets | None = None,
 ) -> DrillResult:
     """Judge a ledger against the service's budget."""
     seen = [row for row in rows if row.vantage not in unseen]
@@ -92,4 +108,5 @@ def conclude(
         outages=outages(seen, moments, fault.broken_for, service.limits),
         unseen=unseen,
         spoiled=spoiled,
+        websockets=lived(sockets.lives, sockets.refused, seen, moments) if sockets else (),
     )

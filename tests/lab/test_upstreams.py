@@ -87,10 +87,11 @@ class There(AbstractResolver):
 async def main():
     connector = aiohttp.TCPConnector(resolver=There(), family=2, ssl=False)
     async with aiohttp.ClientSession(connector=connector) as session:
-        async with session.ws_connect("https://organizr.edge.test/socket.io/") as socket:
+        async with session.ws_connect(f"https://{sys.argv[2]}.edge.test/socket.io/") as socket:
             for line in iter(sys.stdin.readline, ""):
                 await socket.send_str(line.strip())
                 print(await socket.receive_str(), flush=True)
+            print((await socket.receive()).type.name)
 
 asyncio.run(main())
 """
@@ -98,28 +99,35 @@ asyncio.run(main())
 
 def test_a_websocket_of_a_service_with_a_failover_outlives_a_reload(steady: Lab):
     """Organizr names no long polls, so its websockets go the way of all reads."""
-    there = str(steady.machines["vps1"].tailnet)
-    client = steady.popen("client", ["python", "-c", SOCKET, there], stdin=subprocess.PIPE)
-    assert client.stdin and client.stdout
-
-    def echo(text: str) -> str:
-        client.stdin.write(f"{text}\n")
-        client.stdin.flush()
-        return client.stdout.readline().strip()
-
-    assert echo("before") == "before"
+    client = connected(steady, "organizr")
+    assert echo(client, "before") == "before"
     shell(steady, "vps1", "systemctl reload caddy")
-    assert echo("after") == "after"
+    assert echo(client, "after") == "after"
+    client.kill()
     client.communicate()
+
+
+def connected(lab: Lab, name: str) -> "subprocess.Popen[str]":
+    """A client with an open websocket through the Caddy of vps1."""
+    there = str(lab.machines["vps1"].tailnet)
+    return lab.popen("client", ["python", "-c", SOCKET, there, name], stdin=subprocess.PIPE)
+
+
+def echo(client: "subprocess.Popen[str]", text: str) -> str:
+    assert client.stdin and client.stdout
+    client.stdin.write(f"{text}\n")
+    client.stdin.flush()
+    return client.stdout.readline().strip()
 
 
 @pytest.fixture(scope="module")
 def other_site(deployed_lab: Lab) -> Iterator[Lab]:
-    """The lab with a service whose health page is a 401 with a text full of marks, with organizr,
-    which has port 80, on vps2 alone, and with services that speak TLS, self-signed.
+    """The lab with a service whose health page is a 401 with a text full of marks and whose
+    websockets live 10 s, with organizr, which has port 80, on vps2 alone, and with services that
+    speak TLS, self-signed.
     """
     changes = {
-        "antigravity-manager": {"health": LOGIN},
+        "antigravity-manager": {"health": LOGIN, "stream_timeout": 10},
         "organizr": {"fallback": None},
         "uptime-kuma": {"upstream": {"scheme": "https", "trust": "insecure"}},
         "radarr": {"upstream": {"scheme": "https", "trust": "insecure", "host": "radarr.lan"}},
@@ -162,6 +170,13 @@ def test_a_service_that_speaks_tls_fails_over_like_any_other(other_site: Lab):
             assert (answer.status, answer.headers["x-origin"]) == (200, "uptime-kuma@vps2")
     finally:
         other_site.end_fault("stop", "uptime-kuma@vps1")
+
+
+def test_a_websocket_is_closed_when_its_time_is_over(other_site: Lab):
+    client = connected(other_site, "antigravity")
+    assert echo(client, "hello") == "hello"
+    out, _ = client.communicate()  # the client only waits from now on
+    assert out.strip() in ("CLOSE", "CLOSED", "CLOSING", "ERROR")
 
 
 def test_http_leads_to_https_where_no_service_has_port_80(other_site: Lab):
