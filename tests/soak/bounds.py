@@ -135,7 +135,9 @@ def _rows(printed: str) -> list[Row]:
 def main(path: str, rate: float, seconds: float) -> None:
     catalogue = load_catalogue(Path(os.environ["TWINEDGE_CONFIG"]))
     service = catalogue.services["organizr"]
-    question = Question(path=path, rate=rate, echo="/echo", run=f"bounds-{path}", signers=NAMES)
+    question = Question(
+        path=path, rate=rate, echo="/echo", run=f"bounds-{time.time_ns()}", signers=NAMES
+    )
     through = [v for v in vantages(catalogue, service) if v.name in EDGES]
     load = Load(question=question, vantages=through)
     load.start()
