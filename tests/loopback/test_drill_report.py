@@ -11,6 +11,7 @@ import pytest
 
 from inventory.load import load_catalogue
 from tasks.drill.faults import Fault, make_fault
+from tasks.drill.lives import Lived
 from tasks.drill.picture import report
 from tasks.drill.result import DrillResult, conclude
 from tests.loopback.browser import needs_browser, shoot
@@ -53,6 +54,19 @@ def test_a_drill_within_its_budget_lists_no_losses(result: DrillResult):
     kept = replace(result, rows=clean_failover(), outages=result.outages[:1])
     page = report(kept)
     assert "✓ within the budget" in page and "Lost requests" not in page
+
+
+def test_what_websockets_lived_through_stands_below_the_vantages_that_held_some(
+    result: DrillResult,
+):
+    held = Lived(vantage="vps1", opened=2, closed=2, silence=0.0, without=0.5,
+                 at_end={"vps1": 2}, apart=2)  # fmt: skip
+    held_open = replace(result, websockets=[held])
+    page = report(held_open)
+    assert "<tr><td>of them closed</td><td>-</td><td>2</td>" in page
+    assert "<tr><td>at the end with</td><td>-</td><td>vps1</td>" in page
+    (told,) = held_open.as_json()["websockets"]
+    assert (told["vantage"], told["closed"], told["apart"]) == ("vps1", 2, 2)
 
 
 def test_the_report_needs_nothing_but_itself(result: DrillResult):
