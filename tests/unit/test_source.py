@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.source import UNKNOWN, Source, read_source
+from inventory.source import UNKNOWN, Source, read_source, root_of
 from tests.runbook import Runbook
 from tests.site import ROOT
 from tests.unit.fakehosts import FakeHosts
@@ -75,6 +75,15 @@ def test_a_link_to_the_checkout_and_a_worktree_of_it_are_checkouts(checkout: Pat
     assert not read_source(tmp_path / "link").dirty
     git(checkout, "worktree", "add", "-q", str(tmp_path / "tree"))
     assert not read_source(tmp_path / "tree").dirty
+
+
+def test_a_site_in_no_repository_goes_by_the_products_checkout(checkout: Path, tmp_path: Path):
+    alone, below = tmp_path / "site", checkout / "site"
+    for folder in (alone, below):
+        folder.mkdir()
+    assert root_of(alone / "config.yaml") == ROOT
+    assert root_of(below / "config.yaml") == below, "which is told to have no .git of its own"
+    assert root_of(checkout / "config.yaml") == checkout
 
 
 def test_without_git_or_a_commit_it_says_so(
