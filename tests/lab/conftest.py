@@ -19,13 +19,29 @@ PRIMARY, FALLBACK = "100.102.55.88:80", "100.67.88.109:80"  # of organizr, on vp
 DEPLOY = ("python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older")
 
 
+# These bring up labs of their own. Under pytest-xdist one worker runs them all, and before it has
+# a shared lab: the machine's inotify instances are enough for three labs.
+BESIDE = ("test_any_site", "test_docker", "test_kinds", "test_lab_itself", "test_unraid",
+          "test_upgrade")  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.geteuid() == 0:
-        return
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here):
+        if not item.path.is_relative_to(here):
+            continue
+        suite = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("beside" if suite in BESIDE else suite))
+        if os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="the lab needs root"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_share_no_lab() -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        os.environ["TWINEDGE_LAB"] = f"{State.for_checkout().id}-{worker}"
 
 
 @pytest.fixture(scope="session")
