@@ -1,7 +1,8 @@
 """Asks one Caddy at a constant rate, each time on a new connection, until it is ended.
 
 A reload waits 0.5 s for the request of a new connection. Where a busy machine makes the
-client or Caddy slower than that, a connection that was closed is tried once more.
+client or Caddy slower than that, a connection that was closed is tried again: once for each
+reload that may have met it.
 
 python -m tests.lab.knock ADDRESS HOSTNAME RATE PAUSE   (a process on a lab host)
 PAUSE are the seconds that a client takes from its connection to its request.
@@ -20,15 +21,17 @@ TIMEOUT = 60.0  # seconds; longer than Caddy's own retry window, and than a busy
 FLYING = 60  # at once, at the most: whoever cannot keep up with the rate asks less often
 CLOSED = "closed without an answer"
 PROMPT = 0.4  # seconds from the start to the request, which a reload waits for
+RELOADS = 5  # one after another, at the most
 BUSY = 3.0  # processes that want each processor: Caddy itself may need longer than that
 LONGEST = 300.0  # seconds; whoever forgets to end it is not asked for ever
 
 
 async def knock(address: str, hostname: str, pause: float) -> str:
     """What went wrong, or nothing."""
-    error, took = await ask(address, hostname, pause)
-    if error.startswith(CLOSED) and (took > PROMPT or is_busy()):
-        error, _ = await ask(address, hostname, pause)
+    for _ in range(RELOADS):
+        error, took = await ask(address, hostname, pause)
+        if not (error.startswith(CLOSED) and (took > PROMPT or is_busy())):
+            break
     return error
 
 
