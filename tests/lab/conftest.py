@@ -25,16 +25,12 @@ BESIDE = ("test_any_site", "test_docker", "test_kinds", "test_lab_itself", "test
           "test_upgrade")  # fmt: skip
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if not item.path.is_relative_to(here):
-            continue
-        suite = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("beside" if suite in BESIDE else suite))
-        if os.geteuid() != 0:
-            item.add_marker(pytest.mark.skip(reason="the lab needs root"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Before pytest-xdist reads the groups."""
+    suite = item.path.stem
+    item.add_marker(pytest.mark.xdist_group("beside" if suite in BESIDE else suite))
+    if os.geteuid() != 0:
+        item.add_marker(pytest.mark.skip(reason="the lab needs root"))
 
 
 @pytest.fixture(scope="session", autouse=True)
