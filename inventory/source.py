@@ -81,15 +81,11 @@ class GitTrouble(Exception):
 def root_of(config: Path) -> Path:
     """The folder whose repository is the source of the site that `config` describes.
 
-    It is the one that `config` lies in; below the product's checkout it is the checkout,
-    unless that folder is a repository by itself. Where there is none at all, the checkout
-    counts, as it did in 0.1.0 wherever a site lay.
+    It is the one that `config` lies in, where that is a repository by itself; else the product's
+    checkout, as in 0.1.0 wherever a site lay.
     """
     folder = config.resolve().parent
-    if (folder / ".git").exists():
-        return folder
-    is_in_one = any((above / ".git").exists() for above in folder.parents)
-    return folder if is_in_one and not folder.is_relative_to(ROOT) else ROOT
+    return folder if (folder / ".git").exists() else ROOT
 
 
 def read_source(root: Path = ROOT) -> Source:

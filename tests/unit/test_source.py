@@ -82,7 +82,7 @@ def test_a_site_in_no_repository_goes_by_the_products_checkout(checkout: Path, t
     for folder in (alone, below):
         folder.mkdir()
     assert root_of(alone / "config.yaml") == ROOT
-    assert root_of(below / "config.yaml") == below, "which is told to have no .git of its own"
+    assert root_of(below / "config.yaml") == ROOT, "whatever lies around it"
     assert root_of(checkout / "config.yaml") == checkout
 
 
