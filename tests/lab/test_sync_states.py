@@ -65,7 +65,7 @@ def test_owners_are_numbers_and_what_cannot_travel_is_named_and_stops_nothing(al
     shell(
         alike,
         "vps1",
-        f"cd {TREE} && mkfifo 'test-a fifo' && mknod test-device c 1 3 && mkdir test-d && "
+        f"cd {TREE} && mkfifo 'test-odd fifo' && mknod test-odd-device c 1 3 && mkdir test-d && "
         "echo x > test-d/f && chown 4321:5432 test-d/f && chmod 6755 test-d/f",
     )
     until(alike, "vps2", f'[ "$(stat -c %a:%u:%g {TREE}/test-d/f)" = 755:4321:5432 ]')
@@ -73,10 +73,10 @@ def test_owners_are_numbers_and_what_cannot_travel_is_named_and_stops_nothing(al
     way = status(alike)["vps1"]
     assert (way["error"], way["skipped"]) == (
         None,
-        ["vps1 device test-device", "vps1 fifo test-a?fifo"],
+        ["vps1 device test-odd-device", "vps1 fifo test-odd?fifo"],
     )
-    assert alike.run("vps2", ["sh", "-c", f"ls {TREE}/test-a* {TREE}/test-dev*"]).returncode
-    told = shell(alike, "vps1", f"grep -c 'cannot travel.*test-' {STATE}/history")
+    assert alike.run("vps2", ["sh", "-c", f"ls {TREE}/test-odd*"]).returncode
+    told = shell(alike, "vps1", f"grep -c 'cannot travel.*test-odd' {STATE}/history")
     assert int(told) == 2, "each once"
 
 
