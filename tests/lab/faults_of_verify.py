@@ -180,7 +180,7 @@ BROKEN = (
     unit("vps1", "cloudflared", hop="tunnel vps1"),
     edited("the two ingress files differ", "vps2", INGRESS,
            "/hostname: .organizr/{n;s|8081|8099|}", "systemctl restart cloudflared",
-           hop="tunnel vps2", seen="organizr.edge.test leads to http://127.0.0.1:8099"),
+           hop="tunnel vps2", seen="organizr.edge.test leads to http://caddy.twinedge.internal:8099"),
     Broken(name="Access switched off for one name", begin=open_door, end=closed_door,
            hop="access", seen="A STRANGER GETS IN"),
     edited("a stale record on one resolver", "vps1", RECORDS,
