@@ -23,6 +23,7 @@ from tests.lab.conftest import (
 from tests.patience import until
 
 OTHER = "/root/sites/other/config.yaml"
+TLS = ("uptime-kuma@vps1", "uptime-kuma@vps2", "radarr@unraid")
 LOGIN = {
     "path": "/answer?status=401&body=%28%22%7B%24HOME%7D%60%5Cx",
     "status": 401,
@@ -135,15 +136,17 @@ def other_site(deployed_lab: Lab) -> Iterator[Lab]:
     sites.with_services(deployed_lab, "vps2", Path(OTHER).parent.as_posix(), changes)
     deployed_lab.heal()
     deployed_lab.fault("stop", "organizr@vps1")
-    for placement in ("uptime-kuma@vps1", "uptime-kuma@vps2", "radarr@unraid"):
+    for placement in TLS:
         deployed_lab.fault("https", placement)
     done = deployed_lab.run("vps2", [*DEPLOY, "--config", OTHER])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "organizr has port 80 on vps2: http:// and any name leads to it" in done.stdout
     yield deployed_lab
-    deployed_lab.heal()
+    for placement in TLS:
+        deployed_lab.end_fault("https", placement)
     done = deployed_lab.run("vps2", DEPLOY)
     assert done.returncode == 0, done.stdout + done.stderr
+    deployed_lab.heal()  # organizr on vps1, once Caddy no longer has its port
 
 
 def test_a_service_whose_health_page_asks_for_a_login_is_served(other_site: Lab):
