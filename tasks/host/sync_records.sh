@@ -20,6 +20,8 @@ publish() { # copies what has changed and may be seen, and has unbound read it
     take_over
     [ -z "$moved" ] || stand_whole || moved=''
     mv -f "$dir/refused.next" "$dir/refused"
+    # What a reaction could not look at is seen now.
+    ! grep -q 'cannot be looked at$' "$dir/after" 2>/dev/null || note after ok
     exec 8>&-
     [ -n "$moved" ] && [ -n "$reload" ] || return 0
     act "$reload"

@@ -123,3 +123,22 @@ def test_a_link_out_of_the_folder_and_a_name_of_odd_characters_are_refused(resol
     assert "/tree/link.conf: leads out of the folder" in refused
     assert "a name of other than" in refused
     assert not list(resolver.seen.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("noted", "kept"),
+    [
+        ("1 failed: the records in /tree cannot be looked at\n", False),
+        ("1 failed: systemctl restart dns: exit status 1\n", True),
+    ],
+)
+def test_records_that_could_not_be_looked_at_are_no_failure_once_they_are_seen(
+    resolver: Resolver, noted: str, kept: bool
+):
+    after = resolver.host.state / "sync/own/after"
+    after.parent.mkdir(parents=True, exist_ok=True)
+    after.write_text(noted)
+    (resolver.tree / "own.conf").write_text(GOOD)
+    assert resolver.look() == ""
+    assert (after.read_text() == noted) is kept
+    assert kept or after.read_text().endswith(" ok\n")
