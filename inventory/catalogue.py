@@ -114,6 +114,18 @@ class Host(Strict):
         return {**vars(self.paths), "look": self.look}
 
     @property
+    def tunnel_hosts(self) -> str:
+        """The path of what cloudflared sees as /etc/hosts."""
+        return self._beside_cloudflared("twinedge-hosts")
+
+    def tunnel_credentials(self, tunnel: str) -> str:
+        """The path of the file with which cloudflared joins the tunnel of this id."""
+        return self._beside_cloudflared(f"{tunnel}.json")
+
+    def _beside_cloudflared(self, name: str) -> str:
+        return str(pathlib.PurePosixPath(self.paths.cloudflared).parent / name)
+
+    @property
     def own_address(self) -> IPv4Address | IPv6Address:
         """An address that is on the host: by it the host is known to be the right one."""
         return self.ssh.own_address or self.address

@@ -1,6 +1,6 @@
 """The git repository that a site's YAML comes from: its commit, and whether it may be deployed.
 
-That is the site's own, or the product's checkout where the YAML lies in there.
+That is the site's own, where it has one; else the product's checkout.
 """
 
 import os

@@ -16,6 +16,7 @@ from nornir.core.task import Result, Task
 
 from inventory.errors import Exit, UsageError
 from inventory.source import Source
+from inventory.version import version
 from runbooks.cli import Session, main, open_session, out, parser, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
@@ -184,7 +185,7 @@ def apply(
     begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)
     if any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
         begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
-    run = begin.new_run(arguments, session.source.label)
+    run = begin.new_run(arguments, session.source.label, version())
 
     def stage(task: Task, run: Run) -> Result:
         name = task.host.name

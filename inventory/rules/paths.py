@@ -1,7 +1,6 @@
 """Rules of the places that twinedge writes to: each a place of its own, and nobody else's."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 
 from inventory.catalogue import Catalogue, Host
 from inventory.rules.syncs import OBEYED_FOLDERS, SYSTEM_FOLDERS
@@ -15,11 +14,10 @@ UNSERVED = ("/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/twinedge", "/var
 
 def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
     """Path by key, of all that a deploy writes on `host`."""
-    folder = PurePosixPath(host.paths.cloudflared).parent
     return {
         **host.places,
-        "cloudflared's credentials": str(folder / f"{catalogue.site.tunnel.id}.json"),
-        "cloudflared's hosts": str(folder / "twinedge-hosts"),
+        "cloudflared's credentials": host.tunnel_credentials(catalogue.site.tunnel.id),
+        "cloudflared's hosts": host.tunnel_hosts,
     }
 
 

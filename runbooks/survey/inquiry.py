@@ -216,10 +216,11 @@ class Inquiry:
     def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, HostError]]:
         """What each host showed; and why the others could not be looked at."""
         be_patient(self.session.nornir.inventory, self.timeout)
+        rendered = self._files  # once, and not by each host's thread
 
         def work(task: Task) -> Result:
             one = self._catalogue.hosts[task.host.name]
-            files = self._files[one.name]
+            files = rendered[one.name]
             if reach_of(task.host).only_looks:
                 return look(task, one, self._catalogue, files, self.timeout)
             asked = questions(self.checks, one, self._catalogue)

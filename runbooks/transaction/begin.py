@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
 from inventory.errors import UsageError
-from inventory.version import version
 from runbooks.cli import Outcome, Session
 from runbooks.transaction.rollout import RolloutFailed, words
 from tasks.checks import service
@@ -136,14 +135,17 @@ def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
         )
 
 
-def new_run(arguments: Namespace, commit: str) -> Run:
-    """A run of this operator, now. Its id sorts by time, its token is nobody else's."""
+def new_run(arguments: Namespace, commit: str, product: str = "") -> Run:
+    """A run of this operator, now. Its id sorts by time, its token is nobody else's.
+
+    `product` is the version that rendered what it brings; a run that renders nothing has none.
+    """
     return Run(
         id=new_id(),
         token=secrets.token_hex(8),
         holder=operator(),
         commit=commit,
-        product=version(),
+        product=product,
         at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         window=arguments.window,
         keep=arguments.keep,

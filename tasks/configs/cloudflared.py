@@ -1,7 +1,5 @@
 """cloudflared: one replica of the tunnel on each edge, with the same rules on both."""
 
-from pathlib import PurePosixPath
-
 from inventory.catalogue import Catalogue, Host
 from inventory.secret import Secret
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
@@ -23,18 +21,6 @@ CADDY = "caddy.twinedge.internal"
 CONNECT = 5
 
 
-def credentials_path(host: Host, catalogue: Catalogue) -> str:
-    return _beside(host, f"{catalogue.site.tunnel.id}.json")
-
-
-def hosts_path(host: Host) -> str:
-    return _beside(host, "twinedge-hosts")
-
-
-def _beside(host: Host, name: str) -> str:
-    return str(PurePosixPath(host.paths.cloudflared).parent / name)
-
-
 def origin(catalogue: Catalogue) -> str:
     """Where every rule leads."""
     return f"http://{CADDY}:{catalogue.site.tunnel.caddy_port}"
@@ -45,7 +31,7 @@ def hosts(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     others = [other.address for other in catalogue.other_edges(host)]
     return ConfigFile(
         name="cloudflared-hosts",
-        path=hosts_path(host),
+        path=host.tunnel_hosts,
         text=render("cloudflared/hosts.j2", caddy=CADDY, others=others),
         activation=_activation(catalogue),
     )
@@ -55,7 +41,7 @@ def credentials(host: Host, catalogue: Catalogue, _: Render) -> ConfigFile:
     """The tunnel's credentials, as `cloudflared tunnel create` wrote them."""
     return ConfigFile(
         name="cloudflared-credentials",
-        path=credentials_path(host, catalogue),
+        path=host.tunnel_credentials(catalogue.site.tunnel.id),
         text=Secret(catalogue.site.tunnel.credentials).reveal() + "\n",
         mode=0o600,
         secret=True,
@@ -68,7 +54,7 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     text = render(
         "cloudflared/config.yml.j2",
         tunnel=site.tunnel.id,
-        credentials=credentials_path(host, catalogue),
+        credentials=host.tunnel_credentials(catalogue.site.tunnel.id),
         metrics=f"127.0.0.1:{site.tunnel.metrics_port}",
         caddy=origin(catalogue),
         connect=f"{CONNECT}s",
@@ -93,7 +79,7 @@ def unit(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         text=render(
             "systemd/cloudflared.conf.j2",
             program=host.paths.caddy_program,
-            hosts=hosts_path(host),
+            hosts=host.tunnel_hosts,
         ),
         activation=_activation(catalogue),
     )

@@ -58,7 +58,7 @@ def test_a_release_names_the_product_that_rendered_it_also_after_a_rollback(
     """A release of 0.1.0 names none, and is not given one."""
     meta = {}
     for version, title in (("", "One"), ("0.9.1 (commit abc)", "Two"), ("0.9.2", "Three")):
-        monkeypatch.setattr("runbooks.transaction.begin.version", lambda v=version: v)
+        monkeypatch.setattr("runbooks.deploy.version", lambda v=version: v)
         site.change("services", "services.plex.hostname", title.lower())
         assert deploy("--apply").status == 0
         current = hosts["vps1"].path("/var/lib/twinedge/current").read_text().strip()
