@@ -12,10 +12,11 @@ from typing import Any
 from lab.api import Lab
 from tests.soak import plan
 from tests.soak.bounds import Bounds, bounds_table
+from tests.soak.healthy import Healthy, healthy_table
 from tests.soak.inventory.batch import SIZE, InventoryBench
 from tests.soak.inventory.table import inventory_table
 from tests.soak.races import race
-from tests.soak.suites import Kinds, pairs, suites_table
+from tests.soak.suites import KINDS, Kinds, pairs, suites_table
 from tests.soak.sync.batch import SyncBench, blows
 from tests.soak.sync.candidates import CANDIDATES, TREES
 from tests.soak.sync.history import Op, history, shrink
@@ -95,6 +96,16 @@ def _suite(kind: str, suite: str) -> Trial:
     return lambda _, bench: dict(bench.run(kind, suite))
 
 
+def healthy(_: int) -> Iterator[tuple[str, Trial]]:
+    """Nothing is found where nothing is broken, on every kind of lab."""
+    for kind in KINDS:
+        yield f"healthy {kind}", _healthy(kind)
+
+
+def _healthy(kind: str) -> Trial:
+    return lambda _, bench: bench.verify(kind)
+
+
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
@@ -102,6 +113,7 @@ PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "sync": sync,
     "candidates": candidates,
     "suites": suites,
+    "healthy": healthy,
     "inventory": inventory,
 }
 BENCHES: Mapping[str, Callable[[Lab], Any]] = {
@@ -109,6 +121,7 @@ BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "sync": SyncBench,
     "candidates": SyncBench,
     "suites": Kinds,
+    "healthy": Healthy,
     "inventory": InventoryBench,
 }
 TABLES = {
@@ -118,6 +131,7 @@ TABLES = {
     "sync": sync_table,
     "candidates": sync_table,
     "suites": suites_table,
+    "healthy": healthy_table,
     "inventory": inventory_table,
 }
 

@@ -65,12 +65,13 @@ class Kinds:
             wrong=(),
         )
         try:
-            self._become(kind)
+            self.become(kind)
         except LabError as error:
             return asdict(replace(tried, wrong=(f"the lab does not come up: {error}",)))
         return asdict(replace(tried, **_test(kind, suite)))
 
-    def _become(self, kind: str) -> None:
+    def become(self, kind: str) -> None:
+        """Brings the lab up as one of `kind`, without faults. Raises LabError."""
         wanted = options(self.lab.state, kind)
         if Options.of(self.lab.state) != wanted:
             self.lab.down()
