@@ -8,9 +8,9 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from inventory.fields import (
     Audience,
@@ -31,12 +31,12 @@ from inventory.fields import (
     Strict,
     TailnetAddress,
     Unit,
-    UrlOrSecret,
     UrlPath,
     User,
     Uuid,
     WeekHours,
 )
+from inventory.mcp import Mcp
 from inventory.schedule import Schedule
 from inventory.ssh import Hop, Login, Ssh, Stop
 from inventory.upstream import Upstream
@@ -374,37 +374,6 @@ class Site(Strict):
     def page_name(self) -> str | None:
         """The name under which the control node's Caddy serves the page."""
         return f"{self.page.hostname}.{self.domain}" if self.page else None
-
-
-def _word(value: Any) -> Any:
-    """A word without a secret is plain text in YAML."""
-    return {"text": value} if isinstance(value, str) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class Word(Strict):
-    """One word of a command: a text, and right behind it a secret, or one of them."""
-
-    text: Line = ""
-    secret: SecretText | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class McpServer(Strict):
-    """One MCP server: a `command` to start, or a `url` to reach, which may be a secret."""
-
-    command: Line | None = None
-    args: tuple[Annotated[Word, BeforeValidator(_word)], ...] = ()
-    env: Mapping[EnvName, SecretText] = field(default_factory=dict)
-    url: UrlOrSecret | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mcp(Strict):
-    """The MCP servers that every host offers: inventory/mcp.yaml."""
-
-    remote_key: Literal["url", "serverUrl"] = "url"
-    servers: Mapping[Name, McpServer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -187,6 +187,16 @@ User = Annotated[
 EnvName = Annotated[
     str, AfterValidator(_matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
 ]
+HeaderName = Annotated[
+    str,
+    AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a header's name such as X-Api-Key")),
+]
+McpName = Annotated[
+    str,
+    AfterValidator(
+        _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name such as brave_search")
+    ),
+]
 Uuid = Annotated[
     str,
     AfterValidator(

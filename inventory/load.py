@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inventory import rules
-from inventory.catalogue import Catalogue, Host, Mcp, Service, Site, Sync
+from inventory.catalogue import Catalogue, Host, Service, Site, Sync
 from inventory.errors import InventoryError
 from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit
+from inventory.mcp import Mcp
 from inventory.ssh import Login, Ssh, refuse_client_settings
 from inventory.wording import Place, brief, explain
 from inventory.yaml_file import read_yaml, short

@@ -148,7 +148,8 @@ def _secrets(catalogue: "Catalogue") -> dict[str, str]:
     if catalogue.site.access.service_token:
         wanted[catalogue.site.access.service_token] = "service_token"
     for server in catalogue.mcp.servers.values():
-        wanted |= dict.fromkeys(server.env.values(), "mcp")
+        words = (*server.args, *server.env.values(), *server.headers.values())
+        wanted |= {word.secret: "mcp" for word in words if word.secret}
     files = {
         ref.removeprefix("file:"): which for ref, which in wanted.items() if ref.startswith("file:")
     }

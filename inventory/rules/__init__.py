@@ -15,7 +15,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "hosts": hosts.RULES,
     "defaults": (*site.RULES, *paths.SITE_RULES),
     "services": (*services.RULES, *syncs.RULES),
-    "mcp": mcp.RULES,
+    "mcp": (*mcp.RULES, *paths.MCP_RULES),
     "places": paths.HOST_RULES,
 }
 

@@ -1,10 +1,12 @@
 """Rules of inventory/mcp.yaml: a server is a command or an address, and no secret stands in it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from inventory.catalogue import Catalogue, McpServer
+from inventory.catalogue import Catalogue
+from inventory.mcp import FORMATS, McpServer, Word
+from inventory.rules.words import unknown_host
 
 # How the tokens of well-known services begin, by their own documentation.
 TOKEN = re.compile(
@@ -17,9 +19,13 @@ SECRET_FLAG = re.compile(
 BEARER = re.compile(r"\b(Bearer|Basic) [A-Za-z0-9+/._=-]{8}", re.IGNORECASE)
 PASSWORD_IN_URL = re.compile(r"[a-z]+://[^/@ ]*:[^/@ ]+@")
 SHORTEST = 8  # characters of what may be a secret
+# What `env` and `headers` call a value that nobody else may know.
+SECRET_NAME = re.compile(r"token|secret|passw|api_?-?key|access_?-?key|auth|cookie", re.IGNORECASE)
 WAY_OUT = {
     "args": "put it into a file of mode 0600 and write {secret: file:PATH} in its place",
     "url": "put the whole address into a file of mode 0600 and write url: file:PATH",
+    "env": "write it by reference: env:NAME, file:PATH or cmd:COMMAND",
+    "headers": 'write it by reference, as in {text: "Bearer ", secret: env:NAME}',
     "command": "hand it over by env, as a reference",
 }
 
@@ -28,8 +34,42 @@ def mcp_servers_are_one_kind(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for name, server in catalogue.mcp.servers.items():
         if bool(server.command) == bool(server.url):
             yield f"servers.{name}", "needs either command or url, not both or neither"
-        if server.url and (server.args or server.env):
-            yield f"servers.{name}", "args and env belong to a command, not to a url"
+        if server.url and (server.args or server.env or server.cwd):
+            yield f"servers.{name}", "args, env and cwd belong to a command, not to a url"
+        if server.command and server.headers:
+            yield f"servers.{name}", "headers belong to a url, not to a command"
+        if (server.type == "stdio") != bool(server.command) and server.type:
+            yield f"servers.{name}.type", "stdio is a command's; http and sse are a url's"
+
+
+def hosts_and_clients_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    mcp = catalogue.mcp
+    named = [(f"servers.{name}", server.hosts) for name, server in mcp.servers.items()]
+    named += [(f"clients.{name}", client.hosts) for name, client in mcp.clients.items()]
+    for key, hosts in named:
+        for host in hosts:
+            if problem := unknown_host(catalogue, host):
+                yield f"{key}.hosts", problem
+    for name, server in mcp.servers.items():
+        for client in server.clients:
+            if client not in mcp.clients:
+                known = ", ".join(sorted(mcp.clients)) or "none"
+                yield f"servers.{name}.clients", f"no client {client!r} (clients: {known})"
+
+
+def a_client_has_a_key_for_all_that_is_said(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    mcp = catalogue.mcp
+    for client, its in mcp.clients.items():
+        for name, server in mcp.servers.items():
+            if server.clients and client not in server.clients:
+                continue
+            for key in ("cwd", "disabled", "timeout", "auto_approve"):
+                if getattr(server, key) and key not in FORMATS[its.format].knows:
+                    yield (
+                        f"servers.{name}.{key}",
+                        f"client {client}: its format ({its.format}) has no such key; name the "
+                        f"others alone: servers.{name}.clients",
+                    )
 
 
 def no_secret_stands_in_plain_text(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -44,9 +84,20 @@ def _plain_secrets(server: McpServer) -> Iterator[str]:
     for index, (before, word) in enumerate(pairwise(("", *(arg.text for arg in server.args)))):
         if _holds_secret(word) or (SECRET_FLAG.fullmatch(before) and _is_value(word)):
             yield f"args.{index}"
+    for kind in ("env", "headers"):
+        words: Mapping[str, Word] = getattr(server, kind)
+        yield from (f"{kind}.{name}" for name, its in words.items() if _is_plain_secret(name, its))
     for key in ("command", "url"):
         if _holds_secret(getattr(server, key) or ""):
             yield key
+
+
+def _is_plain_secret(name: str, word: Word) -> bool:
+    """A name that promises a secret has one by reference, or a number, a path, a variable."""
+    if _holds_secret(word.text):
+        return True
+    promised = SECRET_NAME.search(name) and word.secret is None and word.text
+    return bool(promised and word.text[0] not in "-/$~" and not word.text.isdigit())
 
 
 def _holds_secret(word: str) -> bool:
@@ -62,4 +113,9 @@ def _is_value(word: str) -> bool:
     return len(word) >= SHORTEST and word[0] not in "-/$~" and not word.isdigit()
 
 
-RULES = (mcp_servers_are_one_kind, no_secret_stands_in_plain_text)
+RULES = (
+    mcp_servers_are_one_kind,
+    hosts_and_clients_exist,
+    a_client_has_a_key_for_all_that_is_said,
+    no_secret_stands_in_plain_text,
+)

@@ -28,6 +28,22 @@ def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 yield f"{host.name}.data.paths.{inner}", f"{path} is at or below {outer}'s"
 
 
+def the_files_of_clients_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    clients = catalogue.mcp.clients
+    for name, client in clients.items():
+        if within(client.path, OBEYED_FOLDERS) or "/.ssh/" in client.path:
+            yield f"clients.{name}.path", f"{client.path} lies in a folder that the host obeys"
+    for host in catalogue.hosts.values():
+        theirs = {f"client {n}": c.path for n, c in clients.items() if c.is_on(host.name)}
+        for (outer, _), (inner, path) in nested(
+            {**managed_files(host, catalogue), **theirs}.items()
+        ):
+            for name in {outer, inner} & theirs.keys():
+                other = outer if name == inner else inner
+                key = f"clients.{name.removeprefix('client ')}.path"
+                yield key, f"overlaps on {host.name} with {other} at {path}"
+
+
 def the_page_is_alone(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Caddy serves all that lies in its folder."""
     site = catalogue.site
@@ -64,3 +80,4 @@ def what_is_written_here_is_ours(catalogue: Catalogue) -> Iterator[tuple[str, st
 
 SITE_RULES = (the_page_is_alone, what_is_written_here_is_ours)
 HOST_RULES = (managed_files_are_apart,)
+MCP_RULES = (the_files_of_clients_are_apart,)

@@ -53,6 +53,7 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
 
 def build(host: Host, catalogue: Catalogue, render: Render) -> tuple[ConfigFile, ...]:
     """Every config of `host`, in the order in which they are put in place."""
-    return tuple(
+    files = (
         builder(host, catalogue, render) for builder, applies in ROWS if applies(host, catalogue)
     )
+    return (*files, *mcp.clients(host, catalogue, render))

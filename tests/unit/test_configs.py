@@ -327,6 +327,74 @@ def test_a_remote_mcp_server_stands_under_the_key_that_the_client_wants(site: Si
     assert servers == {"docs": {"serverUrl": "https://docs.example/mcp"}}
 
 
+FIELD = {  # what three public files of such servers hold between them
+    "search": {
+        "type": "http",
+        "url": "https://mcp.elsewhere.example/mcp",
+        "headers": {"Authorization": {"text": "Bearer ", "secret": "env:MCP_TOKEN"}},
+    },
+    "brave_search": {
+        "command": "npx",
+        "args": ["-y", "some-server", "--port", 8080],
+        "env": {"LOG_LEVEL": "INFO", "API_KEY": "env:MCP_TOKEN"},
+    },
+    "GitHub": {
+        "type": "stdio",
+        "command": "github-mcp",
+        "cwd": "/srv/mcp",
+        "timeout": 60,
+        "auto_approve": ["list"],
+        "hosts": ["vps1", "unraid"],
+        "clients": ["other"],
+    },
+}
+
+
+def test_mcp_servers_as_people_have_them(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MCP_TOKEN", "mcp-token-value")
+    site.change("mcp", "servers", FIELD)
+    site.change(
+        "mcp",
+        "clients",
+        {
+            "code": {"format": "vscode", "path": "/srv/code/mcp.json", "hosts": ["vps1"]},
+            "cline": {"format": "cline", "path": "/srv/cline.json", "hosts": ["vps1"]},
+            "other": {"path": "/srv/other.json"},
+        },
+    )
+    files = rendered(site, "vps1")
+    search = {"url": FIELD["search"]["url"], "headers": {"Authorization": "Bearer mcp-token-value"}}
+    brave = {
+        "command": "npx",
+        "args": ["-y", "some-server", "--port", "8080"],
+        "env": {"LOG_LEVEL": "INFO", "API_KEY": "mcp-token-value"},
+    }
+    code = json.loads(files["mcp-code"].text)["servers"]
+    assert code == {
+        "search": {"type": "http", **search},
+        "brave_search": {"type": "stdio", **brave},
+    }
+    cline = json.loads(files["mcp-cline"].text)["mcpServers"]
+    assert cline["search"]["type"] == "streamableHttp"
+    other = json.loads(files["mcp-other"].text)["mcpServers"]
+    assert other["GitHub"] == {
+        "type": "stdio",
+        "command": "github-mcp",
+        "args": [],
+        "env": {},
+        "cwd": "/srv/mcp",
+        "timeout": 60,
+        "autoApprove": ["list"],
+    }
+    assert json.loads(files["mcp"].text)["mcpServers"] == {
+        "search": {"type": "http", **search},
+        "brave_search": brave,
+    }
+    assert "GitHub" not in rendered(site, "vps2")["mcp-other"].text
+    assert "mcp-code" not in rendered(site, "vps2")
+    assert all(files[name].mode == 0o600 and files[name].secret for name in files if "mcp" in name)
+
+
 def test_a_service_in_one_place_is_never_taken_out_by_its_own_failures(site: Site):
     text = rendered(site, "vps1")["caddy"].text
     plex = text.split("(service_plex)")[1].split("(service_")[0]

@@ -198,7 +198,20 @@ MISTAKES = [
     ("defaults", "data.tls.provider", "cloudflare", "has no meaning with mode internal"),
     ("mcp", "servers.github.url", "https://x.example", "needs either command or url"),
     ("mcp", "servers.docs", {"url": "ftp://x"}, "servers.docs.url: 'ftp://x' is not a web address"),
-    ("mcp", "servers.github.env.TOKEN", "ghp_abc", "is not a secret reference"),
+    ("mcp", "servers.github.env.TOKEN", "ghp_abc", "env.TOKEN: looks like a secret"),
+    ("mcp", "servers.github.env.LEVEL", "ghp_0123456789abc", "env.LEVEL: looks like a secret"),
+    (
+        "mcp",
+        "servers.docs",
+        {"url": "https://x.example", "headers": {"Authorization": "Bearer abcdefghij"}},
+        "servers.docs.headers.Authorization: looks like a secret",
+    ),
+    ("mcp", "servers.github.headers", {"X-Team": "ops"}, "headers belong to a url"),
+    ("mcp", "servers.github.type", "http", "stdio is a command's; http and sse are a url's"),
+    ("mcp", "servers.github.hosts", ["vps9"], "servers.github.hosts: no host 'vps9'"),
+    ("mcp", "servers.github.clients", ["code"], "no client 'code' (clients: none)"),
+    ("mcp", "clients.code", {"path": "/etc/mcp/mcp.json"}, "clients.code.path: overlaps on vps1"),
+    ("mcp", "clients.code", {"path": "/etc/cron.d/x"}, "a folder that the host obeys"),
 ]
 
 
@@ -223,6 +236,15 @@ def test_a_mistake_is_refused_with_its_file_and_key_and_what_is_wrong(
 )
 def test_words_that_only_speak_of_secrets_are_taken(site: Site, args: list[str]):
     site.change("mcp", "servers.filesystem.args", args)
+    load_catalogue(site.config)
+
+
+def test_what_a_clients_format_has_no_key_for_is_refused_for_that_client(site: Site):
+    site.change("mcp", "servers.github.cwd", "/srv/mcp")
+    site.change("mcp", "clients.code", {"format": "vscode", "path": "/srv/code/mcp.json"})
+    assert "servers.github.cwd: client code: its format (vscode) has no such key" in refusal(site)
+    site.change("mcp", "clients.other", {"path": "/srv/other/mcp.json"})
+    site.change("mcp", "servers.github.clients", ["other"])
     load_catalogue(site.config)
 
 
