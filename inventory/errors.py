@@ -4,6 +4,12 @@
     ├── InventoryError             2
     ├── UsageError                 2
     │   └── InitRefused            2   operations/init.py
+    ├── CloudError                 1   outside/client.py
+    │   ├── NotAnswered            1
+    │   ├── LimitReached           1
+    │   ├── NotPermitted           1
+    │   ├── Rejected               1
+    │   └── OutcomeUnknown         1
     ├── JournalError               1   journal/store.py
     └── HostError                  1   tasks/shell.py
         ├── WrongHost              1

@@ -8,12 +8,13 @@ from importlib import import_module
 import inventory
 import journal
 import operations
+import outside
 import runbooks
 import tasks
 from inventory import errors
 from inventory.errors import Exit, TwinedgeError
 
-ROOMS = (inventory, tasks, journal, operations, runbooks)
+ROOMS = (inventory, tasks, journal, outside, operations, runbooks)
 
 
 def tree(of: type[TwinedgeError] = TwinedgeError) -> Iterator[tuple[str, int, str]]:
