@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Service
 from inventory.load import load_catalogue
 from tasks.drill.ledger import write_ledger
@@ -61,7 +62,7 @@ def _question(catalogue: Catalogue, service: Service, asked: Namespace) -> Quest
         echo="/echo",
         run=asked.run,
         signers={
-            f"{catalogue.hosts[host].address}:{service.port}": host for host in service.placements
+            at_port(catalogue.address_of(host), service.port): host for host in service.placements
         },
     )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from inventory.appliance import Appliance, at_port
 from inventory.fields import (
     Audience,
     Count,
@@ -380,12 +381,14 @@ class Site(Strict):
 class Catalogue:
     """Everything that exists. Made by `inventory.load`, which refuses what is wrong.
 
-    `config` is the absolute path of the Nornir settings that it was read from.
+    `config` is the absolute path of the Nornir settings that it was read from. `hosts` are
+    logged in to, `appliances` never.
     """
 
     config: pathlib.Path
     site: Site
     hosts: Mapping[str, Host]
+    appliances: Mapping[str, Appliance]
     services: Mapping[str, Service]
     syncs: Mapping[str, Sync]
     mcp: Mcp
@@ -416,15 +419,19 @@ class Catalogue:
         """Name -> addresses, as every resolver must answer them.
 
         A web service is reached through a Caddy, so its name leads to both edges; a
-        dns service and a host are reached directly. The page is the control node's.
+        dns service and a host are reached directly. The page is the control node's. An
+        appliance has no record: its name is most often that of a service on it.
         """
         through_caddy = tuple(host.address for host in self.edges)
         records: dict[str, tuple[IPv4Address, ...]] = {
             f"{host.name}.{self.site.domain}": (host.address,) for host in self.hosts.values()
         }
         for service in self.services.values():
-            direct = tuple(self.hosts[name].address for name in service.placements)
-            records[service.hostname] = through_caddy if service.kind == "http" else direct
+            records[service.hostname] = (
+                tuple(self.hosts[name].address for name in service.placements)
+                if service.kind == "dns"
+                else through_caddy
+            )
         if self.site.page_name:
             records[self.site.page_name] = (self.hosts[self.site.control].address,)
         return records
@@ -435,9 +442,16 @@ class Catalogue:
         Always the service's own port, never the other Caddy: two Caddys that fall back
         on each other loop (measured: 1,182 requests in flight from one).
         """
-        return tuple(
-            f"{self.hosts[name].address}:{service.port}" for name in service.order_from(host)
-        )
+        return tuple(at_port(self.address_of(on), service.port) for on in service.order_from(host))
+
+    def address_of(self, name: str) -> str:
+        """Where services are asked that run on this host, or on this appliance."""
+        return str((self.hosts.get(name) or self.appliances[name]).address)
+
+    def asks(self, vantage: str, host: str) -> bool:
+        """May the machine of that name ask services on `host` by itself? Appliances are asked by
+        the edges: others may have no way to them."""
+        return host in self.hosts or any(edge.name == vantage for edge in self.edges)
 
     def way_to(self, host: str, above: tuple[str, ...] = ()) -> tuple[Stop, ...]:
         """Where SSH logs in to reach `host`, which is the last stop.

@@ -132,12 +132,8 @@ def _url_or_secret(value: str) -> str:
 Name = Annotated[
     str, AfterValidator(_matching(_LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
 ]
-DnsName = Annotated[
-    str,
-    AfterValidator(
-        _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name such as home.example")
-    ),
-]
+host_name = _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name such as home.example")
+DnsName = Annotated[str, AfterValidator(host_name)]
 Path = Annotated[str, AfterValidator(_path)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 SettingsPath = Annotated[

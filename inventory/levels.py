@@ -54,6 +54,12 @@ def inherit(levels: Iterable[Level]) -> Inherited:
     return found
 
 
+def is_logged_in_to(levels: Iterable[Level]) -> bool:
+    """What the nearest level says that speaks of `data.ssh`; `false` is never."""
+    found = (data["ssh"] for level in levels if "ssh" in (data := _mapping(level, "data")))
+    return next(found, None) is not False
+
+
 def groups_of(
     level: Level, groups: Mapping[str, Any], file: str, above: tuple[str, ...] = ()
 ) -> Iterator[Level]:
@@ -87,13 +93,15 @@ def _entries(level: Level) -> Iterator[tuple[str, str, Any, str]]:
                 yield "host", field, content[key], f"{prefix}{key}"
     for key, value in _mapping(level, EXTRAS).items():
         yield "login", key, value, f"{EXTRAS}.{key}"
-    for key, value in _mapping(level, "data").items():
+    data = _mapping(level, "data")
+    for key, value in data.items():
         if key not in HOST_KEYS and not level.shared:
             known = ", ".join(sorted(HOST_KEYS))
             raise InventoryError(f"{level.place(f'data.{key}')}: unknown key (known: {known})")
         if key != "ssh" and key in HOST_KEYS:
             yield "host", key, value, f"data.{key}"
-    for key, value in _mapping(level, "data.ssh").items():
+    ssh = {} if data.get("ssh") is False else _mapping(level, "data.ssh")
+    for key, value in ssh.items():
         yield "ssh", key, value, f"data.ssh.{key}"
 
 

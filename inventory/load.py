@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inventory import rules
+from inventory.appliance import KEYS, Appliance
 from inventory.catalogue import Catalogue, Host, Service, Site, Sync
 from inventory.errors import InventoryError
-from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit
+from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit, is_logged_in_to
 from inventory.mcp import Mcp
 from inventory.ssh import Login, Ssh, refuse_client_settings
 from inventory.wording import Place, brief, explain
@@ -39,7 +40,7 @@ NORNIR_KEYS = (
     *("password", "platform", "port", "username"),
 )
 READERS: Mapping[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Site, Host, Login, Ssh, Service, Sync, Mcp)
+    kind: TypeAdapter(kind) for kind in (Site, Host, Appliance, Login, Ssh, Service, Sync, Mcp)
 }
 
 
@@ -89,11 +90,17 @@ def load_catalogue(config: Path) -> Catalogue:
     files = locate(config)
     defaults = read_yaml(files.defaults)
     site = _site(files, defaults)
-    hosts = _hosts(files, defaults)
+    hosts, appliances = _hosts(files, defaults)
     services, syncs = _services(files, site)
     mcp = _read(Mcp, read_yaml(files.mcp), _below(files.mcp))
     catalogue = Catalogue(
-        config=config.resolve(), site=site, hosts=hosts, services=services, syncs=syncs, mcp=mcp
+        config=config.resolve(),
+        site=site,
+        hosts=hosts,
+        appliances=appliances,
+        services=services,
+        syncs=syncs,
+        mcp=mcp,
     )
     rules.refuse_contradictions(catalogue, files={k: short(v) for k, v in vars(files).items()})
     return catalogue
@@ -122,12 +129,22 @@ def _site(files: Files, defaults: Mapping[str, Any]) -> Site:
     return _read(Site, own, _below(files.defaults, "data"))
 
 
-def _hosts(files: Files, defaults: Mapping[str, Any]) -> dict[str, Host]:
+def _hosts(
+    files: Files, defaults: Mapping[str, Any]
+) -> tuple[dict[str, Host], dict[str, Appliance]]:
     groups, entries = read_yaml(files.groups), read_yaml(files.hosts)
     _refuse_unknown_keys({"": defaults}, files.defaults)
     _refuse_unknown_keys(groups, files.groups)
     _refuse_unknown_keys(entries, files.hosts)
-    return {name: _host(files, name, entries, groups, defaults) for name in entries}
+    hosts: dict[str, Host] = {}
+    appliances: dict[str, Appliance] = {}
+    for name in entries:
+        levels = _levels(files, name, entries, groups, defaults)
+        if is_logged_in_to(levels):
+            hosts[name] = _host(levels)
+        else:
+            appliances[name] = _appliance(levels[0])
+    return hosts, appliances
 
 
 def _refuse_unknown_keys(entries: Mapping[str, Any], path: Path) -> None:
@@ -140,31 +157,42 @@ def _refuse_unknown_keys(entries: Mapping[str, Any], path: Path) -> None:
                 raise InventoryError(f"{short(path)}: {where}: unknown key (known: {known})")
 
 
-def _host(
+def _levels(
     files: Files,
     name: str,
     entries: Mapping[str, Any],
     groups: Mapping[str, Any],
     defaults: Mapping[str, Any],
-) -> Host:
-    """The host as Nornir resolves it: its own keys, then its groups', then the defaults'."""
-    entry = _part(entries, name, files.hosts)
-    own = Level(file=short(files.hosts), name=name, content=entry)
-    found = inherit(
-        [
-            own,
-            *groups_of(own, groups, short(files.groups)),
-            Level(file=short(files.defaults), name="", content=defaults, shared=True),
-        ]
-    )
+) -> list[Level]:
+    """What Nornir resolves a host from: its own keys, then its groups', then the defaults'."""
+    own = Level(file=short(files.hosts), name=name, content=_part(entries, name, files.hosts))
+    shared = Level(file=short(files.defaults), name="", content=defaults, shared=True)
+    return [own, *groups_of(own, groups, short(files.groups)), shared]
+
+
+def _appliance(own: Level) -> Appliance:
+    """Of what others say only `ssh: false` counts; its own entry may say nothing else."""
+    data = own.content.get("data") or {}
+    stray = [key for key in own.content if key not in KEYS]
+    stray += [f"data.{key}" for key in data if key != "ssh"]
+    if stray:
+        raise InventoryError(
+            f"{own.place(stray[0])}: has no meaning with ssh: false: nobody logs in to {own.name}"
+        )
+    raw = {"name": own.name, "address": own.content.get("hostname")}
+    return _read(Appliance, raw, lambda key: own.place("hostname" if key == "address" else ""))
+
+
+def _host(levels: list[Level]) -> Host:
+    own, found = levels[0], inherit(levels)
 
     def place(kind: str, else_at: str) -> Place:
         return lambda word: found.places.get(f"{kind}.{word}", own.place(f"{else_at}{word}"))
 
     raw = {
         **found.host,
-        "name": name,
-        "address": entry.get("hostname"),
+        "name": own.name,
+        "address": own.content.get("hostname"),
         "login": _read(Login, found.login, place("login", f"{EXTRAS}.")),
         "ssh": _read(Ssh, found.ssh, place("ssh", "data.ssh.")),
     }

@@ -110,6 +110,7 @@ def of_site(config: Path) -> Topology:
     except InventoryError as error:
         raise LabError(f"the lab's site is wrong: {error}") from error
     hosts = {host.name: (host.role, str(host.address)) for host in catalogue.hosts.values()}
+    hosts |= {one.name: ("media", str(one.address)) for one in catalogue.appliances.values()}
     settings = OriginSettings(config)
     origins = tuple(
         Origin(
@@ -118,7 +119,7 @@ def of_site(config: Path) -> Topology:
             host=host,
             unit=s.unit,
             port=s.port,
-            manager=catalogue.manager_of(s, host),
+            manager=catalogue.manager_of(s, host) if host in catalogue.hosts else "systemd",
             health=s.health.path if s.health else "/",
             runs=settings.of(s.name),
         )
@@ -189,7 +190,7 @@ def _refuse_host(name: str, tailnet: str) -> None:
             f"a host of the site is called '{name}', as a machine of the lab's own "
             f"({', '.join(RESERVED)}); rename it in the site"
         )
-    if ip_address(tailnet) not in TAILNET:
+    if ":" in tailnet or tailnet[-1].isalpha() or ip_address(tailnet) not in TAILNET:
         raise LabError(f"{name}: {tailnet} is no tailnet address: the lab has {TAILNET}")
 
 

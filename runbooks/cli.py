@@ -142,7 +142,7 @@ def open_session(arguments: argparse.Namespace) -> Session:
     _quiet_libraries()
     catalogue = load_catalogue(arguments.config)
     names = _chosen(catalogue, arguments.host, arguments.role)
-    nornir = _nornir(arguments.config)
+    nornir = _nornir(arguments.config).filter(filter_func=lambda one: one.name in catalogue.hosts)
     settle(nornir.inventory, catalogue)
     return Session(
         catalogue=catalogue, nornir=nornir.filter(filter_func=lambda host: host.name in names)
@@ -171,6 +171,12 @@ def _nornir(config: Path) -> Nornir:
 
 
 def _chosen(catalogue: Catalogue, hosts: Sequence[str], roles: Sequence[str]) -> set[str]:
+    for name in hosts:
+        if name in catalogue.appliances:
+            raise UsageError(
+                f"--host {name}: nobody logs in to it (ssh: false); choose edges, which ask its "
+                "services, and with verify.py --service"
+            )
     refuse_unknown("host", hosts, catalogue.hosts)
     known_roles = {host.role for host in catalogue.hosts.values()}
     refuse_unknown("role", roles, known_roles)
@@ -226,6 +232,13 @@ def _tell(error: BaseException, debug: bool) -> None:
             f"error in twinedge itself ({kind}): {redact(str(error))}; --debug shows where",
             markup=False,
         )
+
+
+def tell_appliances(session: Session, arguments: argparse.Namespace) -> None:
+    """A line for each host that is never logged in to, where all hosts are listed."""
+    for one in session.catalogue.appliances.values():
+        if not arguments.host and not arguments.role:
+            tell(one.name, one.words, style="dim")
 
 
 def tell(label: str, words: str, *, style: str = "", columns: int = LABEL) -> None:

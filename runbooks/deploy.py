@@ -17,7 +17,7 @@ from nornir.core.task import Result, Task
 from inventory.errors import Exit, UsageError
 from inventory.source import Source
 from inventory.version import version
-from runbooks.cli import Session, main, open_session, out, parser, working
+from runbooks.cli import Session, main, open_session, out, parser, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
@@ -72,6 +72,7 @@ def deploy(arguments: Namespace) -> int:
         files = render(session)
         plans = look(session, files)
     show_plans(plans)
+    tell_appliances(session, arguments)
     strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
     introduce.show(session, strangers)
     refuse_odd(plans)

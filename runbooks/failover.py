@@ -21,7 +21,7 @@ from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal
 from runbooks.drill.show import say_event, show_plan, show_readiness, show_result
 from runbooks.remember import remembered
-from tasks.drill.faults import KINDS
+from tasks.drill.faults import KINDS, out_of_reach
 from tasks.drill.ledger import write_ledger
 from tasks.drill.picture import report
 from tasks.drill.preflight import Objection
@@ -130,13 +130,23 @@ def refuse_usage(arguments: Namespace) -> None:
 
 def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
     """The services to drill, in the catalogue's order. Raises UsageError."""
-    drillable = [s for s in catalogue.services.values() if s.drillable]
-    if not drillable:
+    kind = arguments.fault
+    safe = {
+        s.name: None if arguments.check else out_of_reach(kind, catalogue, s)
+        for s in catalogue.services.values()
+        if s.drillable
+    }
+    drillable = [catalogue.services[name] for name, why in safe.items() if why is None]
+    if not safe:
         raise UsageError("no service has a failover to rehearse: none is on the web in two places")
     if arguments.all:
         for service in catalogue.web_services:
             if not service.drillable:
                 out.print(f"{service.name}: no failover, it runs on {service.placements[0]} only")
+            elif why := safe[service.name]:
+                out.print(f"{service.name}: no drill, {why}")
+        if not drillable:
+            raise UsageError("no service can be drilled: where they run first, nobody logs in")
         return drillable
     names = ", ".join(service.name for service in drillable)
     if not arguments.service:
@@ -146,6 +156,8 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
             raise UsageError(f"no service {name!r} (services that fail over: {names})")
         if not catalogue.services[name].drillable:
             raise UsageError(f"{name} has no failover to rehearse (services that do: {names})")
+        if why := safe[name]:
+            raise UsageError(f"{name}: {why}")
     return [service for service in drillable if service.name in arguments.service]
 
 

@@ -68,6 +68,8 @@ def report(arguments: Namespace) -> int:
     if arguments.down:
         return _tell_down(arguments, session, history, now)
     hosts = {host.name for host in session.hosts}
+    if not arguments.host and not arguments.role:
+        hosts |= set(session.catalogue.appliances)
     made = make_report(history, now=now, back=arguments.since, hosts=hosts)
     if arguments.json:
         print(json.dumps(made.as_json(), indent=1))

@@ -14,7 +14,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from rich.table import Table
 
 from inventory.errors import Exit
-from runbooks.cli import main, open_session, out, parser, tell, working
+from runbooks.cli import main, open_session, out, parser, tell, tell_appliances, working
 from tasks import release
 from tasks.live import HostState
 from tasks.plan import drift_words, has_drifted
@@ -37,6 +37,7 @@ def status(arguments: Namespace) -> int:
     for host, error in outcome.errors.items():
         tell(host, str(error), style="red")
     _explain(outcome.done)
+    tell_appliances(session, arguments)
     return Exit.FAILED if outcome.errors else Exit.OK
 
 

@@ -21,6 +21,7 @@ from runbooks.survey import matrix, results
 from runbooks.survey.inquiry import Inquiry
 from tasks.checks import (
     access,
+    appliance,
     caddy,
     caddy_config,
     config,
@@ -48,7 +49,7 @@ CHECKS: Mapping[str, tuple[Judge, ...]] = {
     "access": (access.judge,),
     "dns": (dns.judge,),
     "config": (config.judge,),
-    "host": (host.judge, doors.judge),
+    "host": (host.judge, doors.judge, appliance.judge),
     "sync": (sync.judge,),
 }
 STATUSES = {
@@ -158,6 +159,7 @@ def judge(survey: Survey, checks: Iterable[str]) -> Iterator[Finding]:
                 yield from one(survey)
     if "host" not in checks:
         yield from host.judge_reached(survey)
+        yield from appliance.judge(survey)
 
 
 def _tell(

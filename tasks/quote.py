@@ -22,7 +22,8 @@ class UnsafeValue(ValueError):
     """A value that cannot be written in the target's syntax at all."""
 
 
-_TOKEN = re.compile(r"[A-Za-z0-9._~/?&=+,:@%*-]+")
+# An IPv6 address in brackets may stand in front, before its port.
+_TOKEN = re.compile(r"(\[[0-9a-f:.]+\])?[A-Za-z0-9._~/?&=+,:@%*-]+")
 
 
 def token(value: object) -> Quoted:

@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass
 
+from inventory.appliance import at_port, bracketed
 from inventory.catalogue import Catalogue, Service
 from tasks import probe
 from tasks.probe import Answer
@@ -21,15 +22,15 @@ class Way:
     def url(self) -> str:
         """With the name in it that the certificate has to bear."""
         upstream = self.service.upstream
-        name = upstream.server_name or self._address
-        return f"{upstream.scheme}://{name}:{self.service.port}{upstream.path}{self.path}"
+        place = at_port(upstream.server_name or self._address, self.service.port)
+        return f"{upstream.scheme}://{place}{upstream.path}{self.path}"
 
     @property
     def curl_flags(self) -> tuple[str, ...]:
         """No word of them has a blank."""
         upstream, found = self.service.upstream, list[str]()
         if upstream.server_name:
-            found += ["--connect-to", f"::{self._address}:{self.service.port}"]
+            found += ["--connect-to", f"::{at_port(self._address, self.service.port)}"]
         if upstream.trust == "insecure":
             found.append("--insecure")
         if upstream.ca:
@@ -42,7 +43,7 @@ class Way:
         """Ask from here; `timeout` is in seconds."""
         upstream = self.service.upstream
         return probe.ask(
-            self._address,
+            bracketed(self._address),
             self.service.port,
             f"{upstream.path}{self.path}",
             hostname=upstream.host,
@@ -53,7 +54,7 @@ class Way:
 
     @property
     def _address(self) -> str:
-        return str(self.catalogue.hosts[self.host].address)
+        return self.catalogue.address_of(self.host)
 
     def _tls(self) -> ssl.SSLContext | None:
         """Without the CA's file, which lies on the edges, the certificate is theirs to check."""

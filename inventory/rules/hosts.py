@@ -1,10 +1,14 @@
-"""Rules of inventory/hosts.yaml: there are hosts, each at an address of its own on the tailnet."""
+"""Rules of inventory/hosts.yaml: there are hosts, each at an address of its own on the tailnet.
+
+An appliance may be anywhere, but not where Caddy is: it would be asked by itself.
+"""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from inventory.catalogue import Catalogue
 from inventory.levels import EXTRAS
+from inventory.rules.words import unknown_host
 
 TAILNET = IPv4Network("100.64.0.0/10")  # Tailscale and Headscale give their hosts these
 MAGIC_DNS = IPv4Address("100.100.100.100")  # answered by every host's own tailscaled
@@ -19,11 +23,13 @@ def something_exists(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 
 def addresses_are_unique(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    owner: dict[IPv4Address, str] = {}
-    for host in catalogue.hosts.values():
-        first = owner.setdefault(host.address, host.name)
-        if first != host.name:
-            yield f"{host.name}.hostname", f"{host.address} is the address of {first} too"
+    owner: dict[object, str] = {}
+    addresses: dict[str, object] = {host.name: host.address for host in catalogue.hosts.values()}
+    addresses |= {one.name: one.address for one in catalogue.appliances.values()}
+    for name, address in addresses.items():
+        first = owner.setdefault(address, name)
+        if first != name:
+            yield f"{name}.hostname", f"{address} is the address of {first} too"
 
 
 def addresses_are_on_the_tailnet(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -39,7 +45,22 @@ def addresses_are_on_the_tailnet(catalogue: Catalogue) -> Iterator[tuple[str, st
             )
 
 
-def _no_host_has(address: IPv4Address) -> str | None:
+def appliances_are_elsewhere(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    ours = {service.hostname: service.name for service in catalogue.services.values()}
+    if catalogue.site.page_name:
+        ours[catalogue.site.page_name] = "the page"
+    for one in catalogue.appliances.values():
+        key, address = f"{one.name}.hostname", one.address
+        problem = None if isinstance(address, str) else _no_host_has(address)
+        if address == "localhost":
+            problem = "leads to every host itself, so not to this one"
+        if address in ours:
+            problem = f"is the name of {ours[str(address)]}: Caddy would ask itself"
+        if problem:
+            yield key, f"{address} {problem}"
+
+
+def _no_host_has(address: IPv4Address | IPv6Address) -> str | None:
     if address in NOBODYS or address.is_multicast or address.is_reserved:
         return "is no address of a host"
     if address.is_loopback or address.is_link_local:
@@ -58,6 +79,9 @@ def hosts_can_be_logged_in_to(catalogue: Catalogue) -> Iterator[tuple[str, str]]
             yield f"{name}.{EXTRAS}.system_host_keys", "false leaves no host key to know it by"
         if login.key_file is None and not (login.use_keys or login.allow_agent):
             yield f"{name}.{EXTRAS}.key_file", "is missing, and use_keys and allow_agent are false"
+        for hop in host.ssh.jump:
+            if hop.address in catalogue.appliances:
+                yield f"{name}.data.ssh.jump", f"{unknown_host(catalogue, hop.address)}"
         try:
             catalogue.way_to(name)
         except ValueError as error:
@@ -68,5 +92,6 @@ RULES = (
     something_exists,
     addresses_are_unique,
     addresses_are_on_the_tailnet,
+    appliances_are_elsewhere,
     hosts_can_be_logged_in_to,
 )

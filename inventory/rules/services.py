@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from inventory.catalogue import Catalogue
-from inventory.rules.words import unknown_host
+from inventory.rules.words import unknown_host, unknown_place
 from inventory.upstream import Upstream
 
 
@@ -17,7 +17,8 @@ def placements_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         named = {"primary": service.primary, "fallback": service.fallback}
         named |= {f"hosts.{index}": host for index, host in enumerate(service.hosts)}
         for key, host in named.items():
-            problem = host and unknown_host(catalogue, host)
+            look = unknown_host if service.kind == "dns" else unknown_place
+            problem = host and look(catalogue, host)
             if problem:
                 yield f"{service.name}.{key}", problem
 

@@ -6,10 +6,17 @@ from inventory.catalogue import Catalogue
 
 
 def unknown_host(catalogue: Catalogue, host: str) -> str | None:
-    """What is wrong with a host that nobody knows."""
+    """What is wrong with a host that nobody knows, or that nobody logs in to."""
     if host in catalogue.hosts:
         return None
+    if host in catalogue.appliances:
+        return f"{host} has no SSH (ssh: false in hosts.yaml), so nobody logs in to it"
     return f"no host {host!r} (hosts: {', '.join(sorted(catalogue.hosts)) or 'none'})"
+
+
+def unknown_place(catalogue: Catalogue, host: str) -> str | None:
+    """What is wrong with a host that no service can be on."""
+    return None if host in catalogue.appliances else unknown_host(catalogue, host)
 
 
 def within(path: str, folders: Iterable[str]) -> str | None:

@@ -63,7 +63,10 @@ def heat(catalogue: Catalogue, episodes: Sequence[Episode], now: datetime) -> He
     rows = [
         (s.title, of_service(episodes, s.name, begin, now)) for s in catalogue.services.values()
     ]
-    rows += [(name, of_hop(episodes, f"host {name}", begin, now)) for name in catalogue.hosts]
+    rows += [
+        (name, of_hop(episodes, f"host {name}", begin, now))
+        for name in (*catalogue.hosts, *catalogue.appliances)
+    ]
     return Heat(
         rows=[_row(n, name, stretches, begin, now) for n, (name, stretches) in enumerate(rows)],
         days=[

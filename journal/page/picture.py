@@ -1,9 +1,10 @@
 """The topology as a picture: each hop a chip, coloured as the last look found it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from inventory.appliance import Appliance
 from inventory.catalogue import Host, Service
 from journal.page.present import Cell, Present
 
@@ -96,15 +97,17 @@ class Picture:
 def draw(present: Present) -> Picture:
     """The edges side by side below Cloudflare, the other hosts below the mesh."""
     catalogue = present.catalogue
-    edges, others = catalogue.edges, [h for h in catalogue.hosts.values() if not h.is_edge]
+    edges = catalogue.edges
+    others = [h for h in catalogue.hosts.values() if not h.is_edge]
+    shown: list[Host | Appliance] = [*others, *catalogue.appliances.values()]
     width = 2 * EDGE + len(edges) * FRAME + (len(edges) - 1) * BETWEEN
     above = [
         _frame(present, edge, EDGE + n * (FRAME + BETWEEN), HOSTS_TOP, FRAME, halves=False)
         for n, edge in enumerate(edges)
     ]
     bottom = max(frame.bottom for frame in above)
-    below, y = [], bottom + (MESH if others else 0)
-    for host in others:
+    below, y = [], bottom + (MESH if shown else 0)
+    for host in shown:
         below.append(_frame(present, host, EDGE, y, width - 2 * EDGE, halves=True))
         y = below[-1].bottom + GAP
     cloud = Chip(
@@ -119,12 +122,14 @@ def draw(present: Present) -> Picture:
         height=max(bottom, y) + EDGE,
         cloud=cloud,
         frames=[*above, *below],
-        lines=[*_lines(present, cloud, above, below)],
+        lines=[*_lines(present, cloud, above, below[: len(others)])],
         mesh_y=bottom + MESH // 2 + 4,
     )
 
 
-def _frame(present: Present, host: Host, x: int, y: int, width: int, *, halves: bool) -> Frame:
+def _frame(
+    present: Present, host: Host | Appliance, x: int, y: int, width: int, *, halves: bool
+) -> Frame:
     rows = list(_rows(present, host, halves=halves))
     chips = []
     for m, row in enumerate(rows):
@@ -135,25 +140,27 @@ def _frame(present: Present, host: Host, x: int, y: int, width: int, *, halves: 
             chips.append(Chip(x=left, y=top, width=each, label=label, cell=cell))
     height = HEAD + len(rows) * (CHIP + GAP) + PAD - GAP
     return Frame(
-        x=x, y=y, width=width, height=height, name=host.name, address=str(host.address), chips=chips
+        x=x, y=y, width=width, height=height, name=host.name, address=_address(host), chips=chips
     )
 
 
-def _rows(present: Present, host: Host, *, halves: bool) -> Iterator[list[tuple[str, Cell]]]:
+def _address(host: Host | Appliance) -> str:
+    return str(host.address) if isinstance(host, Host) else f"{host.address}, no SSH"
+
+
+def _rows(
+    present: Present, host: Host | Appliance, *, halves: bool
+) -> Iterator[list[tuple[str, Cell]]]:
     """The chips of a host, row by row; services two in a row where there is room."""
     catalogue = present.catalogue
 
     def check(label: str, name: str) -> tuple[str, Cell]:
         return label, present.hop(check=name, host=host.name)
 
-    if host.is_edge:
-        yield [check("Tunnel", "tunnel")]
-        yield [check("Caddy", "caddy")]
-    pairs = [check("DNS", "dns")] if host in catalogue.resolvers else []
-    pairs += [check("Sync", "sync")] if catalogue.syncs_of(host.name) else []
-    if pairs:
-        yield pairs
-    yield [check("Host", "host"), check("Config", "config")]
+    if isinstance(host, Appliance):
+        yield [check("Host", "host")]
+    else:
+        yield from _own(present, host, check)
     own = [
         (
             _title(service, host.name),
@@ -165,6 +172,21 @@ def _rows(present: Present, host: Host, *, halves: bool) -> Iterator[list[tuple[
     step = 2 if halves else 1
     for n in range(0, len(own), step):
         yield own[n : n + step]
+
+
+def _own(
+    present: Present, host: Host, check: Callable[[str, str], tuple[str, Cell]]
+) -> Iterator[list[tuple[str, Cell]]]:
+    """What is on a host beside its services."""
+    catalogue = present.catalogue
+    if host.is_edge:
+        yield [check("Tunnel", "tunnel")]
+        yield [check("Caddy", "caddy")]
+    pairs = [check("DNS", "dns")] if host in catalogue.resolvers else []
+    pairs += [check("Sync", "sync")] if catalogue.syncs_of(host.name) else []
+    if pairs:
+        yield pairs
+    yield [check("Host", "host"), check("Config", "config")]
 
 
 def _title(service: Service, host: str) -> str:

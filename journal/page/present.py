@@ -205,12 +205,14 @@ class Present:
     def hosts(self) -> Mapping[str, list[Cell | None]]:
         """A row for each host, a cell for each of `host_checks`."""
         known = {(e.host, e.check) for e in self.episodes}
+        titles = {name: name for name in self.catalogue.hosts}
+        titles |= {name: f"{name} (no SSH)" for name in self.catalogue.appliances}
         return {
-            host: [
+            title: [
                 self.cell(host=host, check=check) if (host, check) in known else None
                 for check in self.host_checks
             ]
-            for host in self.catalogue.hosts
+            for host, title in titles.items()
         }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from nornir.core.task import Result, Task
 
+from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import UsageError
 from runbooks.cli import Session
@@ -103,7 +104,7 @@ def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run:
         echo=echo,
         run=f"{run.id}-{secrets.token_hex(2)}",
         signers={
-            f"{catalogue.hosts[host].address}:{service.port}": host for host in service.placements
+            at_port(catalogue.address_of(host), service.port): host for host in service.placements
         },
     )
 
@@ -205,7 +206,7 @@ def _unsteady(catalogue: Catalogue, service: Service) -> Iterator[Objection]:
             str(edge.address), 443, service.health.path, hostname=service.hostname,
             tls=probe.blind_tls(),
         )  # fmt: skip
-        signer = f"{catalogue.hosts[first].address}:{service.port}"
+        signer = at_port(catalogue.address_of(first), service.port)
         if not answer.matches(service.health.status, service.health.body):
             yield Objection(where=edge.name, seen=f"its Caddy answers {answer.words}")
         elif answer.served_by != signer:

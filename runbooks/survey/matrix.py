@@ -56,16 +56,20 @@ def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
     asked = {finding.check for finding in own}
     checks = [check for check in HOST_CHECKS if check in asked]
     rows = {
-        host.name: [
+        _title(survey, host): [
             _cell(
-                [f for f in own if f.host == host.name and f.check == check],
-                lost=host.name in survey.lost,
+                [f for f in own if f.host == host and f.check == check],
+                lost=host in survey.lost,
             )
             for check in checks
         ]
-        for host in survey.hosts
+        for host in (*(one.name for one in survey.hosts), *survey.catalogue.appliances)
     }
     _table([(check, "") for check in checks], rows)
+
+
+def _title(survey: Survey, host: str) -> str:
+    return f"{host} (no SSH)" if host in survey.catalogue.appliances else host
 
 
 def _table(places: Sequence[Place], rows: Mapping[str, Sequence[tuple[str, str]]]) -> None:

@@ -120,7 +120,11 @@ def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
     first placement of a service with a fallback does not answer.
     """
     here = socket.gethostname()
-    first = [(s, s.placements[0]) for s in catalogue.web_services if s.has_failover]
+    first = [
+        (s, s.placements[0])
+        for s in catalogue.web_services
+        if s.has_failover and catalogue.asks(here, s.placements[0])
+    ]
     with ThreadPoolExecutor(max_workers=16) as pool:
         findings = pool.map(
             lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here, timeout=3.0),

@@ -157,6 +157,8 @@ def _question(service: Service, host: str) -> str:
 
 
 def _todo(catalogue: Catalogue, service: Service, host: str, *, cut: bool) -> str:
+    if host in catalogue.appliances:
+        return f"look at {service.name} on {host} itself: twinedge does not log in there"
     if cut:
         address = catalogue.hosts[host].address
         return f"on {host}: ss -ltn | grep {service.port}; bound to {address}? a firewall?"

@@ -234,8 +234,17 @@ def hosts_for(kind: str, catalogue: Catalogue, service: Service) -> list[str]:
     """Where the fault makes sense, the usual place first."""
     edges = [edge.name for edge in catalogue.edges]
     if kind in SERVICE_KINDS:
-        return list(service.placements)
+        return [host for host in service.placements if host in catalogue.hosts]
     return sorted(edges, key=lambda name: name != service.placements[0])
+
+
+def out_of_reach(kind: str, catalogue: Catalogue, service: Service) -> str | None:
+    """Why nobody can make that fault where the service has to fail over."""
+    reachable = hosts_for(kind, catalogue, service)
+    first = service.primary or next(iter(reachable), service.placements[0])
+    if kind not in SERVICE_KINDS or first in reachable:
+        return None
+    return f"{first} has no SSH (ssh: false): nobody can stop it there and start it again"
 
 
 def needs(fault: Fault, host: Host) -> tuple[str, ...]:
