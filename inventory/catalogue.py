@@ -336,7 +336,7 @@ class Drills(Strict):
 class Memory(Strict):
     """Where the history lies on the control node: one SQLite file, in a folder of its own.
 
-    What is older than `days` is forgotten; report.py asks for up to 30.
+    What is older than `days` is forgotten; report.py asks for up to 90.
     """
 
     file: HomePath = "~/.local/state/twinedge/journal.db"

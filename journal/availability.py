@@ -6,6 +6,7 @@ own says so; one that another hop causes does not count against it. What nobody 
 is unknown, and counts neither way.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ WINDOWS: Mapping[str, timedelta] = {
     "24 h": timedelta(days=1),
     "7 d": timedelta(days=7),
     "30 d": timedelta(days=30),
+    "90 d": timedelta(days=90),
 }
 
 
@@ -102,6 +104,29 @@ def availability(stretches: Iterable[Stretch], begin: datetime, end: datetime) -
     for stretch in stretches:
         seconds[stretch.state] += stretch.within(begin, end)
     return Availability(seconds=seconds)
+
+
+def split(stretches: Iterable[Stretch], moments: Sequence[datetime]) -> list[Availability]:
+    """As `availability`, of each time from one of `moments` to the next; in one pass.
+
+    `stretches` and `moments` come in order.
+    """
+    spans = list(pairwise(moments))
+    seconds = [dict.fromkeys(State, 0.0) for _ in spans]
+    n = 0
+    for stretch in stretches:
+        while n < len(spans) and spans[n][1] <= stretch.since:
+            n += 1
+        for k in range(n, len(spans)):
+            if spans[k][0] >= stretch.until:
+                break
+            seconds[k][stretch.state] += stretch.within(*spans[k])
+    return [Availability(seconds=each) for each in seconds]
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """Rounded down: 100 % is only what was never down."""
+    return f"{math.floor(share * 100 * 10**digits) / 10**digits:g} %"
 
 
 def last(stretches: Sequence[Stretch], *states: State) -> Stretch | None:

@@ -2,17 +2,18 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from inventory.secret import redact
+from journal import responses
 from journal.entries import DrillEntry, Episode, Run, Step
 from journal.store import Store, time_of
 from tasks.checks.finding import Finding, Status
 
 GAP = timedelta(minutes=20)  # longer without a look (four of the schedule's): nobody knows
-KEPT = timedelta(days=90)  # a month more than the longest question that report.py answers
+KEPT = timedelta(days=90)  # as long as the longest question that report.py answers
 
 
 class History:
@@ -36,6 +37,7 @@ class History:
         with self.store.transaction() as db:
             db.execute("DELETE FROM runs WHERE began < ?", (oldest,))
             db.execute("DELETE FROM episodes WHERE until < ?", (oldest,))
+            responses.forget(db, oldest)
             db.execute(
                 "INSERT INTO runs (id, kind, began, operator, commit_id, asked, words) "
                 "VALUES (?, ?, ?, ?, ?, ?, '')",
@@ -57,12 +59,13 @@ class History:
                 [(run, step.at.timestamp(), redact(step.words)) for step in steps],
             )
 
-    def look(self, findings: Iterable[Finding], at: datetime) -> None:
+    def look(self, findings: Sequence[Finding], at: datetime) -> None:
         """Note what was found at `at`: each finding goes on with its episode or begins one."""
         now = at.timestamp()
         with self.store.transaction() as db:
             for finding in findings:
                 _note(db, finding, now, self._gap)
+            responses.note(db, findings, now)
 
     def drilled(self, drill: DrillEntry) -> None:
         """Note a drill of a run that has begun."""

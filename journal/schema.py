@@ -2,6 +2,9 @@
 
 `user_version` says how many of MIGRATIONS a file has seen. A step that was released is
 never changed: a later one is added. Times are seconds since 1970, UTC.
+
+ADDED are tables that an older twinedge need not know. They are made where they are missing
+and raise no version, so that it reads the file on after a rollback.
 """
 
 FIRST = """
@@ -94,3 +97,24 @@ CREATE TABLE looks (at REAL NOT NULL) STRICT;    -- the last look at everything
 """
 
 MIGRATIONS = (FIRST, WAYS, ALERTS)
+
+ADDED = {
+    "answers": """
+CREATE TABLE answers (          -- what each way that worked took, in the hour under way
+    service TEXT NOT NULL,
+    at      REAL NOT NULL,
+    seconds REAL NOT NULL
+) STRICT;
+""",
+    "responses": """
+CREATE TABLE responses (        -- the same of each hour, in seconds
+    service TEXT NOT NULL,
+    hour    REAL NOT NULL,      -- when it begins
+    answers INTEGER NOT NULL,
+    median  REAL NOT NULL,
+    p95     REAL NOT NULL,
+    slowest REAL NOT NULL,
+    PRIMARY KEY (service, hour)
+) STRICT;
+""",
+}

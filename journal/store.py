@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inventory.errors import TwinedgeError
-from journal.schema import MIGRATIONS
+from journal.schema import ADDED, MIGRATIONS
 
 PATIENCE = 1.0  # seconds; a journal that others hold never keeps a run longer
 SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
@@ -44,10 +44,12 @@ class Store:
             self._prepare(migrations)
 
     def _prepare(self, migrations: tuple[str, ...]) -> None:
-        if self._version == len(migrations):
+        if self._version == len(migrations) and not self._missing():
             return
         with self.transaction():
             self._migrate(migrations)  # asks again: another run may just have done it
+            for table in self._missing():
+                self._execute(ADDED[table])
 
     @property
     def _version(self) -> int:
@@ -61,9 +63,18 @@ class Store:
                 f"known here: {len(migrations)}): git pull"
             )
         for step in migrations[seen:]:
-            for statement in _statements(step):
-                self._connection.execute(statement)
+            self._execute(step)
         self._connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+    def _missing(self) -> list[str]:
+        """The tables of ADDED that the file does not have."""
+        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        there = {row["name"] for row in rows}
+        return [table for table in ADDED if table not in there]
+
+    def _execute(self, script: str) -> None:
+        for statement in _statements(script):
+            self._connection.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

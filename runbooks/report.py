@@ -5,7 +5,6 @@ one service, host or hop last down, and for how long?
 """
 
 import json
-import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from rich.text import Text
 from inventory.errors import Exit, UsageError
 from inventory.fields import span
 from journal.answers import Downtime, Trouble, downtime, span_words
-from journal.availability import WINDOWS, Availability, State, hops, services
+from journal.availability import WINDOWS, Availability, State, hops, percent, services
 from journal.entries import Run
 from journal.history import History
 from journal.report import LONGEST, Report, make_report
@@ -27,11 +26,11 @@ from runbooks.cli import Session, main, open_session, out, parser, tell
 from runbooks.remember import existing_history
 from runbooks.survey.matrix import STYLES
 
-NAME, SHARE, WATCHED = 26, 10, 8  # columns of a table's name, and of its two numbers
+NAME, SHARE, WATCHED = 22, 9, 6  # columns of a table's name, and of its two numbers
 
 EPILOG = """\
 Times are UTC. Time in which nobody looked is unknown: it counts neither way,
-and `watched` says how much of the time is known. exit status: 0 the history
+and `known` says how much of the time is. exit status: 0 the history
 has an answer, 1 it has none, 2 usage or inventory.
 """
 
@@ -131,7 +130,7 @@ def _down_lines(found: Downtime) -> Iterator[str]:
             f"not every way to it worked from {_day(partly.since)} to {_day(partly.until)}, "
             f"for {span_words(partly.seconds)}"
         )
-    yield f"known since {_day(found.since)}; {_percent(found.watched)} of that time was watched"
+    yield f"known since {_day(found.since)}; {percent(found.watched)} of that time was watched"
 
 
 def _show_changes(made: Report) -> None:
@@ -179,7 +178,7 @@ def _event(run: Run) -> tuple[str, str]:
 def _show_availability(made: Report, *, everything: bool) -> None:
     out.print()
     top = "".join(f"{window:<{SHARE + WATCHED}}" for window in WINDOWS)
-    below = "".join(f"{'up':<{SHARE}}{'watched':<{WATCHED}}" for _ in WINDOWS)
+    below = "".join(f"{'up':<{SHARE}}{'known':<{WATCHED}}" for _ in WINDOWS)
     out.print(f"{'Availability':<{NAME}}{top}".rstrip(), style="bold")
     out.print(f"{'':<{NAME}}{below}".rstrip(), style="bold")
     for name, windows in made.services.items():
@@ -196,15 +195,15 @@ def _show_availability(made: Report, *, everything: bool) -> None:
                 out.print(f"  {name}: only some of its ways worked for {words} in {window}")
                 break
     if not made.services:
-        tell("", "no service was looked at in 30 days", style="yellow", columns=2)
+        tell("", "no service was looked at in 90 days", style="yellow", columns=2)
 
 
 def _row(name: str, windows: Mapping[str, Availability]) -> Text:
     row = Text(f"  {name[: NAME - 3]:<{NAME - 2}}")
     for each in windows.values():
         style = "" if each.share == 1 else "dim" if each.share is None else "red"
-        row.append(f"{'-' if each.share is None else _percent(each.share):<{SHARE}}", style=style)
-        row.append(f"{_percent(each.watched, digits=0):<{WATCHED}}", style="dim")
+        row.append(f"{'-' if each.share is None else percent(each.share):<{SHARE}}", style=style)
+        row.append(f"{percent(each.watched, digits=0):<{WATCHED}}", style="dim")
     row.rstrip()
     return row
 
@@ -227,11 +226,6 @@ def _show_drills(made: Report) -> None:
 
 def _day(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _percent(share: float, digits: int = 3) -> str:
-    """Rounded down: 100 % is only what was never down."""
-    return f"{math.floor(share * 100 * 10**digits) / 10**digits:g} %"
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from journal.alerts.words import duration, moment
+from journal.alerts.words import duration
 from journal.entries import DrillEntry, Run
+from journal.page.stamp import stamp
+from tasks.quote import Quoted
 
 # The picture's own units.
 WIDTH, LABEL, ROW, TOP, AXIS = 340, 56, 24, 18, 20
@@ -27,7 +29,7 @@ class Timeline:
     """One drill. `lines` tell each vantage in words."""
 
     title: str
-    when: str
+    when: Quoted
     kept: bool
     bars: Sequence[Bar]
     names: Sequence[tuple[int, str]]
@@ -50,7 +52,7 @@ def timeline(run: Run, drill: DrillEntry) -> Timeline:
     span = f", {duration(run.ended - run.began)}" if run.ended else ""
     return Timeline(
         title=f"{drill.service}: {drill.fault} on {drill.host}",
-        when=f"{moment(run.began)}{span}",
+        when=Quoted(f"{stamp(run.began)}{span}"),
         kept=drill.kept,
         bars=[
             _bar(TOP + n * ROW, stretch, end)

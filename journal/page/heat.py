@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from inventory.catalogue import Catalogue
-from journal.availability import Availability, Stretch, availability, of_hop, of_service
+from journal.availability import Availability, Stretch, availability, of_hop, of_service, percent
 from journal.entries import Episode
 from journal.page.picture import clipped
 
@@ -109,12 +109,12 @@ def _block(
     told = words(found) if found else "yet to come"
     return Block(
         x=_x(k),
-        kind=_kind(found) if found else "",
+        kind=kind(found) if found else "",
         title=f"{name}, {since:%a %d %b %H}–{until:%H} UTC: {told}",
     )
 
 
-def _kind(found: Availability) -> str:
+def kind(found: Availability) -> str:
     share = found.share
     if share is None:
         return NOBODY
@@ -123,10 +123,7 @@ def _kind(found: Availability) -> str:
 
 def words(found: Availability) -> str:
     """A percentage that is 100 only when nothing was lost."""
-    if found.share is None:
-        return "–"
-    percent = found.share * 100
-    return "100 %" if found.share == 1 else f"{min(percent, 99.99):.2f} %"
+    return "–" if found.share is None else percent(found.share)
 
 
 def _x(column: int) -> int:

@@ -9,18 +9,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from inventory.catalogue import Catalogue
+from inventory.schedule import SILENT_AFTER
 from journal.alerts.book import Book, Delivery
 from journal.alerts.tell import Alerting
-from journal.alerts.words import duration, moment
+from journal.alerts.words import duration
 from journal.entries import Run
 from journal.history import History
 from journal.page.drills import Timeline, timeline
 from journal.page.heat import beginning, heat
 from journal.page.picture import draw
-from journal.page.present import MEANINGS, SYMBOLS, Present
+from journal.page.present import MEANINGS, SYMBOLS, Cell, Look, Present
+from journal.page.services import rows, verdict
+from journal.page.stamp import stamp
 from tasks.checks.finding import Status
 from tasks.configs.render import TEMPLATES, environment
-from tasks.quote import Quoted
+from tasks.quote import Quoted, html_text
 
 MONTH = timedelta(days=30)
 DEPLOYS, DRILLS, MESSAGES = 5, 4, 8  # as many as are shown
@@ -33,9 +36,9 @@ class Deploy:
     run: Run
 
     @property
-    def when(self) -> str:
+    def when(self) -> Quoted:
         lasted = self.run.ended and f", {duration(self.run.ended - self.run.began)}"
-        return f"{moment(self.run.began)}{lasted or ''}"
+        return Quoted(f"{stamp(self.run.began)}{lasted or ''}")
 
     @property
     def well(self) -> bool:
@@ -55,8 +58,8 @@ class Sent:
     delivery: Delivery
 
     @property
-    def when(self) -> str:
-        return moment(self.delivery.message.at)
+    def when(self) -> Quoted:
+        return stamp(self.delivery.message.at)
 
     @property
     def look(self) -> str:
@@ -64,11 +67,12 @@ class Sent:
         return "good" if status is Status.OK else "bad" if status.is_broken else "warn"
 
     @property
-    def state(self) -> str:
+    def state(self) -> Quoted:
         if self.delivery.sent:
-            return f"arrived {moment(self.delivery.sent)}"
+            return Quoted(f"arrived {stamp(self.delivery.sent)}")
         tried = f" after {self.delivery.tries} tries" if self.delivery.tries else ""
-        return f"waits{tried}" + (f": {self.delivery.error}" if self.delivery.error else "")
+        why = f": {self.delivery.error}" if self.delivery.error else ""
+        return html_text(f"waits{tried}{why}")
 
 
 def page(catalogue: Catalogue, history: History, now: datetime) -> str:
@@ -77,19 +81,27 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
     at = book.last_look()
     alerting = Alerting(site=catalogue.site, history=history)
     present = Present(catalogue=catalogue, episodes=history.present(), at=at)
-    late = at is not None and now - at > alerting.patience
-    script = (TEMPLATES / "page" / "age.js").read_text(encoding="utf-8")
+    services = rows(present, history, now)
+    said = verdict(services, present)
+    patience = _patience(catalogue, alerting)
+    late = at is not None and now - at > patience
+    old = Cell(look=Look.BAD, words=f"Nobody has looked for {duration(now - at)}") if at else said
+    schedule = catalogue.site.schedule.verify
+    script = (TEMPLATES / "page" / "live.js").read_text(encoding="utf-8")
     text: str = (
         environment()
         .get_template("page/status.html.j2")
         .render(
             domain=catalogue.site.domain,
             present=present,
-            looked=f"{at:%a %d %b %Y %H:%M:%S} UTC" if at else None,
+            services=services,
+            verdict=old if late else said,
+            before=f"{said.symbol} {said.words}" if late else "",
+            interval=duration(schedule.period) if schedule else None,
+            looked=_full(at) if at else None,
             looked_at=int(at.timestamp()) if at else 0,
-            patience=int(alerting.patience.total_seconds()),
-            late=duration(now - at) if late and at else None,
-            written=f"{now:%a %d %b %Y %H:%M:%S} UTC",
+            patience=int(patience.total_seconds()),
+            written=_full(now),
             silence=alerting.silence(now),
             picture=draw(present),
             heat=heat(catalogue, history.episodes(since=beginning(now)), now),
@@ -102,6 +114,16 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
         )
     )
     return text
+
+
+def _patience(catalogue: Catalogue, alerting: Alerting) -> timedelta:
+    """After that long without a look, that nobody looked is what the page says first."""
+    schedule = catalogue.site.schedule.verify
+    return SILENT_AFTER * schedule.period if schedule else alerting.patience
+
+
+def _full(at: datetime) -> Quoted:
+    return Quoted(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at:%a %d %b %Y %H:%M:%S} UTC</time>')
 
 
 def _deploys(history: History, now: datetime) -> list[Deploy]:

@@ -9,10 +9,12 @@ from itertools import groupby
 
 from inventory.catalogue import Catalogue
 from journal.alerts.problem import Problem, part_of, problems
-from journal.alerts.words import duration, moment
+from journal.alerts.words import duration
 from journal.entries import Episode
+from journal.page.stamp import stamp
 from tasks.checks import cells
 from tasks.checks.finding import Finding, Status
+from tasks.quote import Quoted
 
 SHARED = (
     "check", "subject", "vantage", "status", "seen", "expected", "service", "host", "hop",
@@ -88,9 +90,9 @@ class Open:
         return SYMBOLS[self.look]
 
     @property
-    def when(self) -> str:
+    def stamp(self) -> Quoted:
         lasted = f" ({duration(self.at - self.since)})" if self.at > self.since else ""
-        return f"{moment(self.since)}{lasted}"
+        return Quoted(f"{stamp(self.since)}{lasted}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from inventory.errors import InventoryError
 from inventory.secret import Secret, conceal
 from tasks import lookup, probe
 from tasks.checks import parts
-from tasks.checks.finding import Finding, Status
+from tasks.checks.finding import STRANGER, Finding, Status
 from tasks.checks.service import expected, health_of, is_healthy
 from tasks.checks.survey import Survey
 from tasks.probe import Answer
@@ -80,7 +80,7 @@ def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
         return _through(survey, service, answer, who="a stranger")
     denied = is_denial(answer)
     entered = not denied and answer.status is not None
-    seen = f"A STRANGER GETS IN: {answer.words}" if entered else _denial_words(answer)
+    seen = f"{STRANGER}: {answer.words}" if entered else _denial_words(answer)
     return Finding(
         check="access",
         subject=f"a stranger at {service.hostname}",

@@ -23,6 +23,9 @@ class Status(IntEnum):
         return self >= Status.UNREACHABLE
 
 
+STRANGER = "A STRANGER GETS IN"  # what is seen of a protected service that admits everybody
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One answer to one question about one part of the edge.
@@ -56,6 +59,11 @@ class Finding:
     def is_reach(self) -> bool:
         """Does it say whether a host can be reached at all?"""
         return self.check == "host" and self.subject == self.host
+
+    @property
+    def is_unguarded(self) -> bool:
+        """Does it say that people get in who should not?"""
+        return self.check == "access" and self.seen.startswith(STRANGER)
 
     def __str__(self) -> str:
         return (

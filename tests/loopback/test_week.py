@@ -217,7 +217,7 @@ def test_the_page_shows_the_week(week: Week):
     table = week.page.partition("Of the time that somebody looked")[2]
     plex = table.partition('<th scope="row">Plex</th>')[2].partition("</tr>")[0]
     cells = plex.replace("<td>", "").split("</td>")
-    assert cells[:7] == ["91.67 %", "41.67 %", "100 %", "100 %", "95.59 %", "100 %", "100 %"]
+    assert cells[:7] == ["91.666 %", "41.666 %", "100 %", "100 %", "95.588 %", "100 %", "100 %"]
     assert "deploy of 1234abcd: " in week.page
     assert week.page.count("<h3>home.example: ") == 8
     assert "home.example: recovered: service organizr@vps2</h3>" in week.page

@@ -151,9 +151,9 @@ def test_only_hops_that_were_broken_are_listed_unless_all_are_asked_for(
 def test_a_share_is_rounded_down_so_that_100_percent_was_never_down(
     report: Runbook, history: History
 ):
-    from runbooks.report import _percent
+    from journal.availability import percent
 
-    assert [_percent(share) for share in (1.0, 0.9999999, 0.5)] == ["100 %", "99.999 %", "50 %"]
+    assert [percent(share) for share in (1.0, 0.9999999, 0.5)] == ["100 %", "99.999 %", "50 %"]
 
 
 def test_down_tells_when_a_service_was_last_down_how_long_and_why(

@@ -1,0 +1,11 @@
+"""A moment on a page: in UTC, and so that a script may add the reader's own time."""
+
+from datetime import datetime
+
+from journal.alerts.words import moment
+from tasks.quote import Quoted
+
+
+def stamp(at: datetime) -> Quoted:
+    """Digits, letters and colons alone, so nothing in it needs to be quoted."""
+    return Quoted(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{moment(at)}</time>')
