@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,9 +40,6 @@ NORNIR_KEYS = (
     *("connection_options", "data", "groups", "hostname"),
     *("password", "platform", "port", "username"),
 )
-READERS: Mapping[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Site, Host, Appliance, Login, Ssh, Service, Sync, Mcp)
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +104,15 @@ def load_catalogue(config: Path) -> Catalogue:
     return catalogue
 
 
+@cache
+def _reader(kind: type[Any]) -> TypeAdapter[Any]:
+    """What reads a `kind`, built when the first is read."""
+    return TypeAdapter(kind)
+
+
 def _read(kind: type[T], raw: Any, place: Place) -> T:
     try:
-        made: T = READERS[kind].validate_python(raw)
+        made: T = _reader(kind).validate_python(raw)  # type: ignore[arg-type]
     except ValidationError as error:
         raise InventoryError(explain(error, kind, place)) from error
     return made

@@ -1,8 +1,7 @@
-"""What all runbooks share: flags, exit statuses, the Nornir object, errors in words."""
+"""What all runbooks share: exit statuses, the Nornir object, errors in words."""
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import textwrap
@@ -25,8 +24,7 @@ from inventory.catalogue import Catalogue, Host
 from inventory.errors import Exit, InventoryError, TwinedgeError, UsageError
 from inventory.load import load_catalogue, locate
 from inventory.secret import redact
-from inventory.source import ROOT, Source, read_source, root_of
-from inventory.version import version
+from inventory.source import Source, read_source, root_of
 from inventory.yaml_file import short
 from tasks.shell import HostError
 from tasks.ssh.options import settle
@@ -85,49 +83,6 @@ class Session:
             return Outcome({}, {})
         chosen = self.nornir.filter(filter_func=lambda host: host.name in names)
         return Outcome.of(chosen.run(task=work, on_failed=True))
-
-
-class ShowVersion(argparse.Action):
-    """`--version`: git is asked only when somebody wants to know."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        print(f"twinedge {version()}")
-        parser.exit()
-
-
-def parser(
-    description: str, *, epilog: str = "", inventory: bool = True
-) -> argparse.ArgumentParser:
-    """The flags that every runbook has, and those of all that read an inventory."""
-    made = argparse.ArgumentParser(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    made.add_argument(
-        "--version", action=ShowVersion, nargs=0, help="which twinedge this is, and of which commit"
-    )
-    if inventory:
-        _add_inventory_flags(made)
-    return made
-
-
-def _add_inventory_flags(made: argparse.ArgumentParser) -> None:
-    made.add_argument(
-        "--host", action="append", default=[], metavar="NAME", help="only this host (repeatable)"
-    )
-    made.add_argument(
-        "--role", action="append", default=[], metavar="ROLE", help="only this role (repeatable)"
-    )
-    made.add_argument(
-        "--config",
-        type=Path,
-        default=Path(os.environ.get("TWINEDGE_CONFIG") or ROOT / "config.yaml"),
-        metavar="FILE",
-        help="Nornir's settings (default: $TWINEDGE_CONFIG or config.yaml of the checkout)",
-    )
 
 
 def _quiet_libraries() -> None:

@@ -12,12 +12,37 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from runbooks.flags import add_change_flags, add_source_flags, parser
+
+EPILOG = """\
+exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
+touched (usage or inventory). Without --apply, 0 also when there is something
+to change.
+"""
+
+
+def flags() -> ArgumentParser:
+    made = parser(__doc__ or "", epilog=EPILOG)
+    add_change_flags(made)
+    made.add_argument(
+        "--plan-out", type=Path, metavar="FILE", help="save what is shown, for --apply --plan"
+    )
+    made.add_argument(
+        "--plan", type=Path, metavar="FILE", help="apply just this plan, if the world is still so"
+    )
+    add_source_flags(made)
+    return made
+
+
+if __name__ == "__main__":
+    flags().parse_args()  # what ends here needs nothing of what follows
+
 from nornir.core.task import Result, Task
 
 from inventory.errors import Exit, UsageError
 from inventory.source import Source
 from inventory.version import version
-from runbooks.cli import Session, main, open_session, out, parser, tell_appliances, working
+from runbooks.cli import Session, main, open_session, out, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
@@ -32,35 +57,6 @@ from tasks.plan import HostPlan, make_plan
 from tasks.release import Run
 
 Files = Mapping[str, Sequence[ConfigFile]]
-
-EPILOG = """\
-exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
-touched (usage or inventory). Without --apply, 0 also when there is something
-to change.
-"""
-
-
-def flags() -> ArgumentParser:
-    made = parser(__doc__ or "", epilog=EPILOG)
-    begin.add_flags(made)
-    made.add_argument(
-        "--plan-out", type=Path, metavar="FILE", help="save what is shown, for --apply --plan"
-    )
-    made.add_argument(
-        "--plan", type=Path, metavar="FILE", help="apply just this plan, if the world is still so"
-    )
-    add_source_flags(made)
-    return made
-
-
-def add_source_flags(made: ArgumentParser) -> None:
-    """From which checkouts may be deployed."""
-    made.add_argument(
-        "--allow-dirty", action="store_true", help="deploy from a dirty or unpushed checkout"
-    )
-    made.add_argument(
-        "--allow-older", action="store_true", help="deploy a commit older than a host's"
-    )
 
 
 def deploy(arguments: Namespace) -> int:

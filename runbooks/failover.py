@@ -15,11 +15,12 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Catalogue, Service
 from inventory.errors import Exit, UsageError
-from runbooks.cli import Session, main, open_session, out, parser, working
+from runbooks.cli import Session, main, open_session, out, working
 from runbooks.drill.readiness import readiness
 from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal
 from runbooks.drill.show import say_event, show_plan, show_readiness, show_result
+from runbooks.flags import parser
 from runbooks.remember import remembered
 from tasks.drill.faults import KINDS, out_of_reach
 from tasks.drill.ledger import write_ledger

@@ -10,10 +10,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from inventory.errors import Exit
-from inventory.source import ROOT
-from operations.init import make_site
-from runbooks.cli import main, out, parser, tell
+from runbooks.flags import parser
 
 EPILOG = """\
 exit status: 0 the site is there, 2 nothing was written. The other runbooks
@@ -29,6 +26,15 @@ def flags() -> ArgumentParser:
         help="move the site of this checkout, with its history",
     )  # fmt: skip
     return made
+
+
+if __name__ == "__main__":
+    flags().parse_args()  # what ends here needs nothing of what follows
+
+from inventory.errors import Exit
+from inventory.source import ROOT
+from operations.init import make_site
+from runbooks.cli import main, out, tell
 
 
 def init(arguments: Namespace) -> int:

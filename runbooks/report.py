@@ -22,7 +22,8 @@ from journal.availability import WINDOWS, Availability, State, hops, percent, se
 from journal.entries import Run
 from journal.history import History
 from journal.report import LONGEST, Report, make_report
-from runbooks.cli import Session, main, open_session, out, parser, tell
+from runbooks.cli import Session, main, open_session, out, tell
+from runbooks.flags import parser
 from runbooks.remember import existing_history
 from runbooks.survey.matrix import STYLES
 

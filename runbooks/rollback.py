@@ -13,21 +13,9 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from nornir.core.task import Result, Task
-
-from inventory.catalogue import Catalogue, Host
-from inventory.errors import Exit, UsageError
-from runbooks.cli import Session, main, open_session, out, parser, tell, working
-from runbooks.remember import remembered
-from runbooks.transaction import begin, introduce
-from runbooks.transaction.rollout import Rollout
-from tasks import release
-from tasks.configs.file import ABSENT
-from tasks.live import HostState, ReleaseInfo, Releases
-from tasks.release import Run
+from runbooks.flags import add_change_flags, parser
 
 PREVIOUS = "previous"
-
 EPILOG = """\
 exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
 touched (usage or inventory).
@@ -39,8 +27,25 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--to", metavar="RELEASE", help=f"the release to return to: an id, or `{PREVIOUS}`"
     )
-    begin.add_flags(made)
+    add_change_flags(made)
     return made
+
+
+if __name__ == "__main__":
+    flags().parse_args()  # what ends here needs nothing of what follows
+
+from nornir.core.task import Result, Task
+
+from inventory.catalogue import Catalogue, Host
+from inventory.errors import Exit, UsageError
+from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.remember import remembered
+from runbooks.transaction import begin, introduce
+from runbooks.transaction.rollout import Rollout
+from tasks import release
+from tasks.configs.file import ABSENT
+from tasks.live import HostState, ReleaseInfo, Releases
+from tasks.release import Run
 
 
 def rollback(arguments: Namespace) -> int:

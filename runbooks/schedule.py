@@ -24,7 +24,8 @@ from journal.entries import Run
 from journal.history import History
 from journal.store import JournalError
 from runbooks import deploy
-from runbooks.cli import Session, err, main, open_session, out, parser, working
+from runbooks.cli import Session, err, main, open_session, out, working
+from runbooks.flags import add_change_flags, add_source_flags, parser
 from runbooks.remember import open_history, remember_without_inventory, remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.show import show_plans, show_timers
@@ -48,8 +49,8 @@ to change.
 
 def flags() -> ArgumentParser:
     made = parser(__doc__ or "", epilog=EPILOG)
-    begin.add_flags(made)
-    deploy.add_source_flags(made)
+    add_change_flags(made)
+    add_source_flags(made)
     made.add_argument("--remove", action="store_true", help="take every job away")
     made.add_argument("--cron", action="store_true", help="print lines for /etc/cron.d instead")
     units = made.add_argument_group("what the units themselves call")

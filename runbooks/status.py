@@ -11,17 +11,23 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from rich.table import Table
-
-from inventory.errors import Exit
-from runbooks.cli import main, open_session, out, parser, tell, tell_appliances, working
-from tasks import release
-from tasks.live import HostState
-from tasks.plan import drift_words, has_drifted
+from runbooks.flags import parser
 
 
 def flags() -> ArgumentParser:
     return parser(__doc__ or "")
+
+
+if __name__ == "__main__":
+    flags().parse_args()  # what ends here needs nothing of what follows
+
+from rich.table import Table
+
+from inventory.errors import Exit
+from runbooks.cli import main, open_session, out, tell, tell_appliances, working
+from tasks import release
+from tasks.live import HostState
+from tasks.plan import drift_words, has_drifted
 
 
 def status(arguments: Namespace) -> int:

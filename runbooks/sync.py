@@ -16,18 +16,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from inventory.catalogue import Sync
-from inventory.errors import Exit, UsageError
-from runbooks.cli import Session, main, open_session, out, parser, refuse_unknown
-from runbooks.twoway.canary import verify
-from runbooks.twoway.conflicts import conflicts
-from runbooks.twoway.repair import repair
-from runbooks.twoway.sides import Answer
-from runbooks.twoway.standing import status
+from runbooks.flags import parser
 
 VERBS = ("status", "verify", "conflicts", "repair")
-FLAGS_OF = {"conflicts": ("id", "choose"), "repair": ("rule", "apply")}
-
 EPILOG = """\
 exit status: 0 all that was asked is true, 1 something failed or is not well,
 2 nothing was touched (usage or inventory).
@@ -52,6 +43,21 @@ def flags() -> ArgumentParser:
     joining.add_argument("--rule", metavar="newer|HOST", help="who wins where the sides differ")
     joining.add_argument("--apply", action="store_true", help="do it")
     return made
+
+
+if __name__ == "__main__":
+    flags().parse_args()  # what ends here needs nothing of what follows
+
+from inventory.catalogue import Sync
+from inventory.errors import Exit, UsageError
+from runbooks.cli import Session, main, open_session, out, refuse_unknown
+from runbooks.twoway.canary import verify
+from runbooks.twoway.conflicts import conflicts
+from runbooks.twoway.repair import repair
+from runbooks.twoway.sides import Answer
+from runbooks.twoway.standing import status
+
+FLAGS_OF = {"conflicts": ("id", "choose"), "repair": ("rule", "apply")}
 
 
 def sync(arguments: Namespace) -> int:

@@ -15,7 +15,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 from inventory.catalogue import Service
 from inventory.errors import Exit, UsageError
 from inventory.fields import span
-from runbooks.cli import Session, main, open_session, out, parser, refuse_unknown, working
+from runbooks.cli import Session, main, open_session, out, refuse_unknown, working
+from runbooks.flags import parser
 from runbooks.remember import remembered
 from runbooks.survey import matrix, results
 from runbooks.survey.inquiry import Inquiry

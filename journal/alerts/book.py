@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from pydantic import TypeAdapter
 
@@ -14,7 +15,11 @@ from journal.store import Store, time_of
 from tasks.checks.finding import Status
 
 KEPT = timedelta(days=14)  # a message that nobody took for so long is old news
-NOTICES = TypeAdapter(Notice)
+
+
+@cache
+def _notices() -> TypeAdapter[Notice]:
+    return TypeAdapter(Notice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,7 @@ class Book:
 
     def notices(self) -> list[Notice]:
         rows = self._store.read("SELECT document FROM notices ORDER BY rowid")
-        return [NOTICES.validate_json(row["document"]) for row in rows]
+        return [_notices().validate_json(row["document"]) for row in rows]
 
     def last_look(self) -> datetime | None:
         rows = self._store.read("SELECT max(at) AS at FROM looks")
@@ -65,7 +70,7 @@ class Book:
             db.execute("DELETE FROM notices")
             db.executemany(
                 "INSERT INTO notices VALUES (?, ?)",
-                [(n.problem.hop, redact(NOTICES.dump_json(n).decode())) for n in notices],
+                [(n.problem.hop, redact(_notices().dump_json(n).decode())) for n in notices],
             )
             for message in messages:
                 _post(db, message, targets)

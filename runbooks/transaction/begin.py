@@ -1,10 +1,10 @@
-"""How a run begins: its flags, its identity, and what it refuses to begin on."""
+"""How a run begins: its identity, and what it refuses to begin on."""
 
 import getpass
 import os
 import secrets
 import socket
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,53 +18,6 @@ from tasks.checks.finding import Status
 from tasks.live import HostState
 from tasks.release import Run
 from tasks.tools import too_old
-
-
-def add_flags(flags: ArgumentParser) -> None:
-    """The flags of every runbook that changes hosts."""
-    flags.add_argument("--apply", action="store_true", help="make the changes")
-    flags.add_argument(
-        "--window",
-        type=_seconds,
-        default=120,
-        metavar="SECONDS",
-        help="a host that is not confirmed by then goes back by itself, the second edge 10 s "
-        "later (default: 120)",
-    )
-    flags.add_argument(
-        "--keep",
-        type=_count,
-        default=10,
-        metavar="N",
-        help="releases kept on a host (default: 10)",
-    )
-    flags.add_argument(
-        "--canary",
-        metavar="NAME",
-        help="the edge that goes first (default: the one that is primary for fewest services)",
-    )
-    flags.add_argument(
-        "--break-lock", action="store_true", help="take the lock from a run that is gone"
-    )
-    flags.add_argument(
-        "--reload-anyway",
-        action="store_true",
-        help="reload Caddy although a primary is down (a reload forgets that it is)",
-    )
-
-
-def _seconds(text: str) -> int:
-    value = int(text)
-    if not 10 <= value <= 3600:
-        raise ArgumentTypeError("should be 10 to 3600 seconds")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 2 <= value <= 1000:
-        raise ArgumentTypeError("should be 2 to 1000, or there is nothing to go back to")
-    return value
 
 
 def canary(arguments: Namespace, session: Session) -> str:

@@ -1,5 +1,7 @@
 """The help of every runbook, on a terminal of 80 columns."""
 
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -21,3 +23,29 @@ def test_what_a_runbook_says_of_itself_fits_on_a_terminal(name: str):
     runbook = import_module(f"runbooks.{name}")
     said = f"{runbook.__doc__}\n{getattr(runbook, 'EPILOG', '')}"
     assert [line for line in said.splitlines() if len(line) > 79] == []
+
+
+@pytest.mark.parametrize("name", ["status", "deploy", "rollback", "sync", "init"])
+def test_help_is_there_before_any_library_is(name: str):
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = [{str(FOLDER / name)!r} + '.py', '--help']\n"
+        "before = set(sys.modules)\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "brought = {name: module for name, module in sys.modules.items() if name not in before}\n"
+        "files = [getattr(module, '__file__', '') or '' for module in brought.values()]\n"
+        "print('\\n\\n', *[file for file in files if 'site-packages' in file])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, _, brought = done.stdout.rpartition("\n\n")
+    assert "--debug" in said
+    assert brought.split() == []
+
+
+def test_a_start_reads_no_library_that_paramiko_does_without():
+    code = "import sys, runbooks.status; print(sys.modules['invoke'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER.parent
+    )
+    assert done.stdout == "None\n"

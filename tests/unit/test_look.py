@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from inventory.load import load_catalogue
-from runbooks.cli import open_session, parser
+from runbooks.cli import open_session
+from runbooks.flags import parser
 from tasks.live import HostKeys
 from tasks.look.keys import LOOK
 from tasks.ssh.options import only_look, reach_of
