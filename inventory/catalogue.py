@@ -38,6 +38,7 @@ from inventory.fields import (
     WeekHours,
 )
 from inventory.mcp import Mcp
+from inventory.resolver import Record, Resolver
 from inventory.schedule import Schedule
 from inventory.ssh import Hop, Login, Ssh, Stop
 from inventory.upstream import Upstream
@@ -319,13 +320,6 @@ class Tls(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resolver(Strict):
-    """Who answers the names that the catalogue does not hold."""
-
-    forward: tuple[IPv4Address, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Drills(Strict):
     """When nobody may break anything on purpose."""
 
@@ -435,6 +429,40 @@ class Catalogue:
         if self.site.page_name:
             records[self.site.page_name] = (self.hosts[self.site.control].address,)
         return records
+
+    @property
+    def answers(self) -> Mapping[str, tuple[IPv4Address, ...]]:
+        """Name -> addresses: `records`, and those of `resolver.records` that have some."""
+        own = {name: record.a for name, record in self.own_records.items() if record.a}
+        return {**self.records, **own}
+
+    @property
+    def own_records(self) -> Mapping[str, Record]:
+        """Full name -> what it is answered with, of `resolver.records`, aliases followed.
+
+        unbound does not follow an alias from one local record to another. One that leads nowhere,
+        or to itself, is left out.
+        """
+        given = {name: Record(a=addresses) for name, addresses in self.records.items()}
+        wanted = {self.full_name(name): r for name, r in self.site.resolver.records.items()}
+        found = {name: self._followed(name, given, wanted) for name in wanted}
+        return {name: record for name, record in found.items() if record}
+
+    def _followed(
+        self, name: str, given: Mapping[str, Record], wanted: Mapping[str, Record]
+    ) -> Record | None:
+        seen: set[str] = set()
+        while name not in seen and name not in given:
+            seen.add(name)
+            record = wanted.get(name)
+            if record is None or record.cname is None:
+                return record
+            name = self.full_name(record.cname)
+        return given.get(name)
+
+    def full_name(self, name: str) -> str:
+        """A label stands for a name below the domain; a name with a dot is whole."""
+        return name if "." in name else f"{name}.{self.site.domain}"
 
     def upstreams_from(self, host: str, service: Service) -> tuple[str, ...]:
         """`address:port` of each placement, as the Caddy on `host` asks them.

@@ -82,6 +82,12 @@ def _line(value: str) -> str:
     return _one_line(value)
 
 
+def _txt(value: str) -> str:
+    if not 1 <= len(value.encode()) <= 255:  # RFC 1035, 3.3
+        raise ValueError("is not a text of 1 to 255 bytes")
+    return value
+
+
 _url = _matching(
     r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
     "a web address such as https://mcp.example/sse",
@@ -134,6 +140,14 @@ Name = Annotated[
 ]
 host_name = _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name such as home.example")
 DnsName = Annotated[str, AfterValidator(host_name)]
+RecordName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            rf"(?=.{{1,253}}$)(_?{_LABEL})(\._?{_LABEL})*", "a name such as printer or _dmarc.lan"
+        )
+    ),
+]
 Path = Annotated[str, AfterValidator(_path)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 SettingsPath = Annotated[
@@ -203,6 +217,7 @@ Uuid = Annotated[
     ),
 ]
 Line = Annotated[str, AfterValidator(_line)]
+TxtText = Annotated[Line, AfterValidator(_txt)]
 Pattern = Annotated[
     str,
     AfterValidator(

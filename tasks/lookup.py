@@ -4,12 +4,15 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+
+from inventory.resolver import Nameserver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +35,21 @@ class DnsAnswer:
 
 def ask(address: str, name: str, *, timeout: float = 2.0) -> DnsAnswer:
     """The A records of `name` over UDP, as the resolver at `address` answers them."""
+    return ask_nameserver(Nameserver(address=ip_address(address)), name, timeout=timeout)
+
+
+def ask_nameserver(server: Nameserver, name: str, *, timeout: float = 2.0) -> DnsAnswer:
+    """The A records of `name`, as `server` answers them: over UDP, or over TLS."""
     started = time.monotonic()
+    query, address = _question(name), str(server.address)
     try:
-        answer = dns.query.udp(_question(name), address, timeout=timeout)
-    except (dns.exception.DNSException, OSError) as error:
+        if server.tls:
+            answer = dns.query.tls(
+                query, address, timeout=timeout, port=server.port, server_hostname=server.tls
+            )
+        else:
+            answer = dns.query.udp(query, address, timeout=timeout, port=server.port)
+    except (dns.exception.DNSException, OSError, EOFError) as error:
         return _no_answer(error, timeout)
     return _heard(answer, started)
 

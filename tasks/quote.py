@@ -75,6 +75,18 @@ def shell(value: object) -> Quoted:
     return Quoted(shlex.quote(str(value)))
 
 
+def dns_text(value: object) -> Quoted:
+    """A character-string of a DNS record (RFC 1035, 5.1): what is not plain is a decimal escape.
+
+    Raises UnsafeValue where it is longer than the 255 bytes that one may have.
+    """
+    found = str(value).encode()
+    if len(found) > 255:
+        raise UnsafeValue(f"{str(value)[:20]!r}…: a text of a DNS record has at most 255 bytes")
+    plain = (chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03d}" for b in found)
+    return Quoted(f'"{"".join(plain)}"')
+
+
 def html_text(value: object) -> Quoted:
     """Text of an HTML page, or of a quoted attribute."""
     return Quoted(html.escape(str(value)))
@@ -87,6 +99,7 @@ FILTERS = {
     "json": json_document,
     "lua": lua_string,
     "sh": shell,
+    "dns": dns_text,
 }
 
 

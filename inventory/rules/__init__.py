@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
-from inventory.rules import hosts, mcp, paths, services, site, syncs
+from inventory.rules import hosts, mcp, paths, resolver, services, site, syncs
 
 Rule = Callable[[Catalogue], Iterator[tuple[str, str]]]
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "hosts": hosts.RULES,
-    "defaults": (*site.RULES, *paths.SITE_RULES),
+    "defaults": (*site.RULES, *paths.SITE_RULES, *resolver.RULES),
     "services": (*services.RULES, *syncs.RULES),
     "mcp": (*mcp.RULES, *paths.MCP_RULES),
     "places": paths.HOST_RULES,

@@ -19,6 +19,12 @@ def unknown_place(catalogue: Catalogue, host: str) -> str | None:
     return None if host in catalogue.appliances else unknown_host(catalogue, host)
 
 
+def hosts_are_known(catalogue: Catalogue) -> bool:
+    """Is every host that has a name of ours there? Else another rule says which is not."""
+    placed = {name for service in catalogue.services.values() for name in service.placements}
+    return {catalogue.site.control, *placed} <= catalogue.hosts.keys() | catalogue.appliances.keys()
+
+
 def within(path: str, folders: Iterable[str]) -> str | None:
     """The folder that `path` is, or lies in."""
     return next((f for f in folders if path == f or path.startswith(f"{f}/")), None)

@@ -11,6 +11,7 @@ from typing import Any
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
+from inventory.resolver import Nameserver
 from runbooks.cli import Session
 from tasks import lookup, probe
 from tasks.checks import access, caddy, caddy_config, dns, doors, service
@@ -101,15 +102,15 @@ class Inquiry:
     def _ask_resolvers(self, pool: Executor) -> Mapping[tuple[str, str], Future[Any]]:
         unknown = dns.unknown_name(self._catalogue)
         asked = {
-            (resolver.name, name): str(resolver.address)
+            (resolver.name, name): Nameserver(address=resolver.address)
             for resolver in self._resolvers
             for name in (*self._names, unknown)
         }
         if asked:
-            asked[dns.FORWARDER, unknown] = str(self._catalogue.site.resolver.forward[0])
+            asked[dns.FORWARDER, unknown] = self._catalogue.site.resolver.forward[0]
         return {
-            key: pool.submit(lookup.ask, address, key[1], timeout=self.timeout)
-            for key, address in asked.items()
+            key: pool.submit(lookup.ask_nameserver, server, key[1], timeout=self.timeout)
+            for key, server in asked.items()
         }
 
     def _ask_resolvers_over_tcp(self, pool: Executor) -> Mapping[str, Future[Any]]:
@@ -140,7 +141,7 @@ class Inquiry:
     def _names(self) -> Collection[str]:
         """The names to look up: all, or those of the chosen services."""
         if len(self.services) == len(self._catalogue.services):
-            return self._catalogue.records
+            return self._catalogue.answers
         return [service.hostname for service in self.services]
 
     def _ask_admin(self, pool: Executor) -> Mapping[str, Future[Any]]:
@@ -185,7 +186,7 @@ class Inquiry:
         if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
             return {}
         way = access.Outside(
-            resolver=str(self._catalogue.site.resolver.forward[0]),
+            resolver=self._catalogue.site.resolver.forward[0],
             tls=probe.system_tls(),
             timeout=self.timeout,
         )

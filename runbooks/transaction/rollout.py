@@ -162,13 +162,14 @@ def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
     edges = [edge for edge in catalogue.edges if edge.name in hosts]
     resolvers = [host for host in catalogue.resolvers if host.name in hosts]
     routes = [(edge, s) for edge in edges for s in catalogue.web_services]
+    answers = catalogue.answers
     with ThreadPoolExecutor(max_workers=16) as pool:
         through = pool.map(
             lambda r: caddy.check_route(r[0], r[1], vantage=here, tls=probe.blind_tls()), routes
         )
         names = pool.map(
-            lambda q: dns.check_record(q[0], q[1], catalogue.records[q[1]], vantage=here),
-            [(resolver, name) for resolver in resolvers for name in catalogue.records],
+            lambda q: dns.check_record(q[0], q[1], answers[q[1]], vantage=here),
+            [(resolver, name) for resolver in resolvers for name in answers],
         )
         wrong = [
             (asked, finding)

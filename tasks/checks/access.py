@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inventory.catalogue import Service
 from inventory.errors import InventoryError
+from inventory.resolver import Nameserver
 from inventory.secret import Secret, conceal
 from tasks import lookup, probe
 from tasks.checks import parts
@@ -23,14 +24,14 @@ GATE = "the internet"  # the vantage
 class Outside:
     """How a name is reached from outside: a public resolver, and what to trust."""
 
-    resolver: str
+    resolver: Nameserver
     tls: ssl.SSLContext
     timeout: float
 
 
 def ask(service: Service, way: Outside, headers: Mapping[str, str] | None = None) -> Answer:
     """GET the health path by the public name; `headers` carry a service token."""
-    found = lookup.ask(way.resolver, service.hostname, timeout=way.timeout)
+    found = lookup.ask_nameserver(way.resolver, service.hostname, timeout=way.timeout)
     if not found.addresses:
         return Answer(status=None, error=f"{way.resolver} knows no address ({found.words})")
     return probe.ask(

@@ -94,8 +94,9 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
 
 def _records(survey: Survey, resolver: Host, answers: Answers) -> Iterator[Finding]:
     owners = {service.hostname: service.name for service in survey.services}
+    wanted = survey.catalogue.answers
     for (name, how), answer in answers.items():
-        expected = survey.catalogue.records.get(name)
+        expected = wanted.get(name)
         if expected is not None:
             owner = owners.get(name)
             yield _record(resolver.name, name, expected, survey.here, how, answer, owner)

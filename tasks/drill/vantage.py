@@ -14,6 +14,7 @@ import dns.rdatatype
 
 from inventory.catalogue import Catalogue, Service
 from inventory.errors import InventoryError
+from inventory.resolver import Nameserver
 from inventory.secret import Secret
 from tasks.drill.exchange import Connection
 from tasks.drill.faults import BY_NAME, CLOUDFLARE
@@ -31,7 +32,7 @@ class Vantage:
     hostname: str
     tls: ssl.SSLContext = field(repr=False)
     addresses: tuple[str, ...] = ()
-    resolvers: tuple[str, ...] = ()
+    resolvers: tuple[Nameserver, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     _turns: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
@@ -62,14 +63,23 @@ class Vantage:
         return await Connection.open(address, 443, hostname=self.hostname, tls=self.tls)
 
 
-async def _lookup(resolver: str, name: str) -> tuple[str, ...]:
+async def _lookup(server: Nameserver, name: str) -> tuple[str, ...]:
     """The addresses that one resolver knows; none when it does not answer."""
     query = dns.message.make_query(name, dns.rdatatype.A)
     try:
-        answer = await dns.asyncquery.udp(query, resolver, timeout=ANSWER_SECONDS)
-    except (dns.exception.DNSException, OSError):
+        answer = await _ask(query, server)
+    except (dns.exception.DNSException, OSError, EOFError):
         return ()
     return tuple(rdata.address for rrset in answer.answer for rdata in rrset)
+
+
+async def _ask(query: dns.message.Message, server: Nameserver) -> dns.message.Message:
+    where, port = str(server.address), server.port
+    if not server.tls:
+        return await dns.asyncquery.udp(query, where, timeout=ANSWER_SECONDS, port=port)
+    return await dns.asyncquery.tls(
+        query, where, timeout=ANSWER_SECONDS, port=port, server_hostname=server.tls
+    )
 
 
 def vantages(catalogue: Catalogue, service: Service) -> list[Vantage]:
@@ -79,7 +89,7 @@ def vantages(catalogue: Catalogue, service: Service) -> list[Vantage]:
         Vantage(name=e.name, hostname=hostname, tls=blind_tls(), addresses=(str(e.address),))
         for e in catalogue.edges
     ]
-    resolvers = tuple(str(host.address) for host in catalogue.resolvers)
+    resolvers = tuple(Nameserver(address=host.address) for host in catalogue.resolvers)
     if resolvers:
         found.append(Vantage(name=BY_NAME, hostname=hostname, tls=blind_tls(), resolvers=resolvers))
     if service.is_public and catalogue.site.access.service_token:
@@ -93,7 +103,7 @@ def _through_cloudflare(catalogue: Catalogue, service: Service) -> Vantage:
         name=CLOUDFLARE,
         hostname=service.hostname,
         tls=ssl.create_default_context(),
-        resolvers=tuple(map(str, catalogue.site.resolver.forward)),
+        resolvers=catalogue.site.resolver.forward,
         headers=token_headers(catalogue.site.access.service_token or ""),
     )
 

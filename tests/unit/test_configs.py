@@ -265,6 +265,32 @@ def test_both_resolvers_know_every_name(site: Site):
                 assert f'local-data: "{name}. 60 IN A {address}"' in text
 
 
+def test_the_resolver_asks_whom_the_site_names_as_the_site_says(site: Site):
+    site.change("defaults", "data.resolver.forward", ["127.0.0.1@5335"])
+    text = rendered(site, "vps1")["resolver"].text
+    assert "\tdo-not-query-localhost: no\n" in text
+    assert '\tname: "."\n\tforward-addr: 127.0.0.1@5335\n' in text
+    site.change("defaults", "data.resolver.forward", ["1.1.1.1#one.example", "2606::1#one.example"])
+    site.change("defaults", "data.resolver.stub_zones", {"lan": ["192.168.1.1"]})
+    file = rendered(site, "vps1")["resolver"]
+    assert "\tforward-tls-upstream: yes\n\tforward-addr: 1.1.1.1@853#one.example\n" in file.text
+    assert "\tforward-addr: 2606::1@853#one.example\n" in file.text
+    assert 'stub-zone:\n\tname: "lan"\n\tstub-addr: 192.168.1.1\n' in file.text
+    assert "do-not-query-localhost" not in file.text
+    assert "install ca-certificates" in file.validate
+
+
+def test_an_alias_is_answered_with_the_addresses_of_what_it_leads_to(site: Site):
+    records = {"nas": "192.168.1.5", "files": {"cname": "nas"}, "all": {"cname": "files"}}
+    site.change("defaults", "data.resolver.records", {**records, "tv": {"cname": "plex"}})
+    text = rendered(site, "vps1")["resolver"].text
+    for name in ("nas", "files", "all"):
+        assert f'local-data: "{name}.home.example. 60 IN A 192.168.1.5"' in text
+    plex = load_catalogue(site.config).records["plex.home.example"]
+    assert all(f'local-data: "tv.home.example. 60 IN A {address}"' in text for address in plex)
+    assert "CNAME" not in text
+
+
 def test_one_host_runs_a_sync_and_the_other_asks_it_to(site: Site):
     ours, theirs = (rendered(site, host)["sync-table"].text for host in ("vps1", "vps2"))
     for text, peer in ((ours, "100.102.55.88"), (theirs, "100.67.88.109")):

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 
+import dns.rdata
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -59,6 +60,14 @@ def test_a_shell_word_reaches_the_program_as_itself(text: str):
     done = subprocess.run(["sh"], input=script.encode(), capture_output=True)
     assert done.stdout.decode() == text
     assert done.stderr == b""
+
+
+@given(HOSTILE.filter(lambda text: len(text.encode()) <= 255))
+def test_a_text_of_dns_reads_back_as_itself(text: str):
+    word = quote.dns_text(text)
+    assert re.fullmatch(r'"([A-Za-z0-9]|\\[0-9]{3})*"', word)
+    record = dns.rdata.from_text("IN", "TXT", word)
+    assert b"".join(record.strings) == text.encode()
 
 
 def test_a_nul_byte_reaches_no_shell():
