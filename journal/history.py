@@ -24,7 +24,7 @@ class History:
 
     def __init__(self, path: Path, *, gap: timedelta = GAP, kept: timedelta = KEPT) -> None:
         self.store = Store(path)
-        self.gap = gap
+        self.gap, self.kept = gap, kept
         self._gap = gap.total_seconds()
         self._kept = kept.total_seconds()
 

@@ -117,4 +117,11 @@ CREATE TABLE responses (        -- the same of each hour, in seconds
     PRIMARY KEY (service, hour)
 ) STRICT;
 """,
+    "told": """
+CREATE TABLE told (             -- the hops that a message is about
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    hop     TEXT NOT NULL,
+    PRIMARY KEY (message, hop)
+) STRICT;
+""",
 }

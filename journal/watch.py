@@ -15,6 +15,7 @@ from journal.alerts.tell import Alerting
 from journal.heartbeat import beat
 from journal.history import History
 from journal.metrics import metrics
+from journal.page.incidents import outdated, pages
 from journal.page.page import page, write
 from tasks.checks.finding import Finding
 
@@ -61,8 +62,15 @@ class Watch:
         """After any run."""
         target = self.catalogue.site.page
         if target:
-            file = Path(target.directory) / "index.html"
-            self._alone("page", lambda: write(page(self.catalogue, self.history, at), file))
+            folder = Path(target.directory)
+            self._alone("page", lambda: self._show(folder, at))
+
+    def _show(self, folder: Path, at: datetime) -> None:
+        write(page(self.catalogue, self.history, at), folder / "index.html")
+        for file, text in pages(self.catalogue, self.history, at, folder):
+            write(text, file)
+        for file in outdated(folder, at - self.history.kept):
+            file.unlink(missing_ok=True)
 
     def _alone(self, what: str, work: Callable[[], T]) -> T | None:
         try:

@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from inventory.catalogue import Catalogue, Service
 from inventory.errors import Exit, UsageError
-from runbooks.cli import Session, main, open_session, out, working
+from runbooks.cli import Session, err, main, open_session, out, working
 from runbooks.drill.readiness import readiness
 from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal
@@ -177,6 +177,7 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
         result = Rehearsal(session=session, plan=plan, say=record.step).perform()
         prove_undone(session, plan)
         record.drilled(result)
+        serve(session, plan, result)
         record.conclude(Exit.OK if result.kept else Exit.FAILED, result.words)
     path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +186,20 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
     if arguments.ledger:
         write_ledger(arguments.ledger, result.rows)
     return result
+
+
+def serve(session: Session, plan: Plan, result: DrillResult) -> None:
+    """The report beside the page, where there is one; a drill never fails for it."""
+    page = session.catalogue.site.page
+    if page:
+        from journal.page.drills import report_path
+        from journal.page.page import write
+
+        file = Path(page.directory) / report_path(plan.run.id, plan.service.name)
+        try:
+            write(report(result), file)
+        except OSError as error:
+            err.print(f"page: {file}: {error.strerror}", style="yellow", markup=False)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from journal.store import Store, time_of
 from tasks.checks.finding import Status
 
 KEPT = timedelta(days=14)  # a message that nobody took for so long is old news
+REMEMBERED = timedelta(days=90)  # that it was told, for the page of its incident
 
 
 @cache
@@ -84,6 +85,14 @@ class Book:
         """The last messages, the newest first."""
         return self._deliveries(f"ORDER BY id DESC, target LIMIT {limit:d}")
 
+    def told_of(self, hop: str, *, since: datetime, until: datetime) -> list[Delivery]:
+        """The messages about a hop, and to whom they went; the oldest first."""
+        return self._deliveries(
+            "WHERE messages.id IN (SELECT message FROM told WHERE hop = ?) "
+            "AND messages.at >= ? AND messages.at < ? ORDER BY id, target",
+            (hop, since.timestamp(), until.timestamp()),
+        )
+
     def arrived(self, delivery: Delivery, at: datetime) -> None:
         self._tried(delivery, "", at.timestamp())
 
@@ -112,9 +121,10 @@ class Book:
                 (redact(error), sent, delivery.id, delivery.target),
             )
 
-    def _deliveries(self, which: str) -> list[Delivery]:
+    def _deliveries(self, which: str, values: tuple[object, ...] = ()) -> list[Delivery]:
         rows = self._store.read(
-            f"SELECT * FROM deliveries JOIN messages ON messages.id = deliveries.message {which}"
+            f"SELECT * FROM deliveries JOIN messages ON messages.id = deliveries.message {which}",
+            values,
         )
         return [_delivery(row) for row in rows]
 
@@ -128,11 +138,17 @@ def _post(db: sqlite3.Connection, message: Message, targets: Sequence[str]) -> N
         "INSERT INTO deliveries (message, target) VALUES (?, ?)",
         [(row.lastrowid, target) for target in targets],
     )
+    db.executemany("INSERT INTO told VALUES (?, ?)", [(row.lastrowid, hop) for hop in message.hops])
 
 
 def _forget(db: sqlite3.Connection, at: datetime, targets: Sequence[str]) -> None:
-    """Old messages, and those that wait for an address which is no more."""
-    db.execute("DELETE FROM messages WHERE at < ?", ((at - KEPT).timestamp(),))
+    """What waits for too long, or for an address which is no more, and old messages."""
+    db.execute("DELETE FROM messages WHERE at < ?", ((at - REMEMBERED).timestamp(),))
+    db.execute(
+        "DELETE FROM deliveries WHERE sent IS NULL AND message IN "
+        "(SELECT id FROM messages WHERE at < ?)",
+        ((at - KEPT).timestamp(),),
+    )
     known = ", ".join("?" * len(targets))
     db.execute(
         f"DELETE FROM deliveries WHERE sent IS NULL AND target NOT IN ({known})", tuple(targets)

@@ -11,6 +11,7 @@ from journal.alerts.notice import follow_up
 from journal.alerts.problem import Look
 from journal.alerts.words import messages, moment, unwatched
 from journal.history import History
+from journal.incidents import incidents
 from tasks.checks.finding import Finding
 
 SILENCING = ("deploy", "rollback", "drill")
@@ -44,10 +45,18 @@ class Alerting:
         notices, news = follow_up(
             self.book.notices(), Look.of(findings), at, rules, quiet=quiet, watched=watched
         )
-        told = list(messages(self.site.domain, news, at))
+        told = list(messages(self.site.domain, news, at, self._links(at) if news else {}))
         if last and not watched and not quiet:
             told.insert(0, unwatched(self.site.domain, last, at))
         self.book.note(at, notices, told, rules.urls)
+
+    def _links(self, at: datetime) -> dict[str, str]:
+        """Hop -> where its last incident can be read, where there is a page."""
+        site = self.site
+        if not site.page_name:
+            return {}
+        found = incidents(self.history.episodes(since=at - self.history.kept), at)
+        return {one.hop: f"https://{site.page_name}/{one.path}" for one in found}
 
     def deliver(self, at: datetime) -> list[str]:
         """Send what waits; what does not arrive waits on. Tells why, one line an address."""

@@ -1,6 +1,6 @@
 """The text of messages: what, since when, which hop, what to do. Plain and short."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,28 +12,36 @@ from tasks.checks.finding import Status
 
 TOGETHER = 3  # more of one kind in one look are one message
 LINE, BODY = 200, 1500  # characters; Discord takes 2000, the others more
+NOWHERE: Mapping[str, str] = {}
 NAMES = 8  # services named in one line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What is sent. `status` is how bad it is; OK means good news."""
+    """What is sent. `status` is how bad it is; OK means good news. `hops` are what it is about."""
 
     at: datetime
     kind: Kind
     status: Status
     title: str
     body: str
+    hops: tuple[str, ...] = ()
 
 
-def messages(site: str, news: Sequence[News], at: datetime) -> Iterator[Message]:
-    """One for each piece of news, or one for all of a kind when those are many."""
+def messages(
+    site: str, news: Sequence[News], at: datetime, links: Mapping[str, str] = NOWHERE
+) -> Iterator[Message]:
+    """One for each piece of news, or one for all of a kind when those are many.
+
+    `links` lead from a hop to where its incident can be read.
+    """
     for kind, group in groupby(news, key=lambda piece: piece.kind):
         own = list(group)
         if len(own) > TOGETHER:
             yield _together(site, kind, own, at)
         else:
-            yield from (_message(site, piece, at) for piece in own)
+            for piece in own:
+                yield _message(site, piece, at, links.get(piece.notice.problem.hop, ""))
 
 
 def unwatched(site: str, last: datetime, at: datetime) -> Message:
@@ -50,13 +58,14 @@ def unwatched(site: str, last: datetime, at: datetime) -> Message:
     )
 
 
-def _message(site: str, news: News, at: datetime) -> Message:
+def _message(site: str, news: News, at: datetime, link: str) -> Message:
     return Message(
         at=at,
         kind=news.kind,
         status=_status(news),
         title=_clip(f"{site}: {_headline(news)}"),
-        body=_body(news, at),
+        body=_limited("\n".join(filter(None, (_body(news, at), link and f"more: {link}")))),
+        hops=(news.notice.problem.hop,),
     )
 
 
@@ -68,6 +77,7 @@ def _together(site: str, kind: Kind, news: Sequence[News], at: datetime) -> Mess
         status=max(map(_status, news)),
         title=f"{site}: {len(news)} at once, {kind}: {news[0].notice.problem.hop} and more",
         body=_limited("\n".join([*lines, "do: python runbooks/verify.py --quiet"])),
+        hops=tuple(piece.notice.problem.hop for piece in news),
     )
 
 
@@ -109,7 +119,7 @@ def _body(news: News, at: datetime) -> str:
         lines = [problem.what, f"{lasted} ({duration(gone - notice.since)})"]
     else:
         lines = list(_broken(news, at))
-    return _limited("\n".join(filter(None, lines)))
+    return "\n".join(filter(None, lines))
 
 
 def _broken(news: News, at: datetime) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from journal.alerts.words import duration
@@ -9,6 +10,7 @@ from journal.entries import DrillEntry, Run
 from journal.page.stamp import stamp
 from tasks.quote import Quoted
 
+FOLDER = "drills"  # of the reports, beside the page
 # The picture's own units.
 WIDTH, LABEL, ROW, TOP, AXIS = 340, 56, 24, 18, 20
 
@@ -26,9 +28,10 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """One drill. `lines` tell each vantage in words."""
+    """One drill. `lines` tell each vantage in words; `report` is where all of it can be read."""
 
     title: str
+    report: str
     when: Quoted
     kept: bool
     bars: Sequence[Bar]
@@ -45,13 +48,21 @@ class Timeline:
         return TOP + len(self.names) * ROW + AXIS
 
 
-def timeline(run: Run, drill: DrillEntry) -> Timeline:
+def report_path(run: str, service: str) -> str:
+    """Where the report of a drill lies, beside the page."""
+    return f"{FOLDER}/{run}-{service}.html"
+
+
+def timeline(run: Run, drill: DrillEntry, folder: Path) -> Timeline:
+    """`folder` is the page's; a drill of before, or of another machine, has no report there."""
+    report = report_path(run.id, drill.service)
     told = drill.document
     vantages, moments = told["vantages"], told["moments"]
     end = max(moments["end"], 1.0)
     span = f", {duration(run.ended - run.began)}" if run.ended else ""
     return Timeline(
         title=f"{drill.service}: {drill.fault} on {drill.host}",
+        report=report if (folder / report).exists() else "",
         when=Quoted(f"{stamp(run.began)}{span}"),
         kept=drill.kept,
         bars=[

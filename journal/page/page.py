@@ -10,23 +10,25 @@ from pathlib import Path
 
 from inventory.catalogue import Catalogue
 from inventory.schedule import SILENT_AFTER
-from journal.alerts.book import Book, Delivery
+from journal.alerts.book import Book
 from journal.alerts.tell import Alerting
 from journal.alerts.words import duration
 from journal.entries import Run
 from journal.history import History
+from journal.incidents import incidents
 from journal.page.drills import Timeline, timeline
 from journal.page.heat import beginning, heat
+from journal.page.incidents import Entry, marks
 from journal.page.picture import draw
 from journal.page.present import MEANINGS, SYMBOLS, Cell, Look, Present
+from journal.page.sent import Sent
 from journal.page.services import rows, verdict
 from journal.page.stamp import stamp
-from tasks.checks.finding import Status
 from tasks.configs.render import TEMPLATES, environment
-from tasks.quote import Quoted, html_text
+from tasks.quote import Quoted
 
 MONTH = timedelta(days=30)
-DEPLOYS, DRILLS, MESSAGES = 5, 4, 8  # as many as are shown
+DEPLOYS, DRILLS, MESSAGES, INCIDENTS = 5, 4, 8, 10  # as many as are shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,30 +53,6 @@ class Deploy:
         return "done" if self.well else "failed, and undone"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """One message, as the page says it."""
-
-    delivery: Delivery
-
-    @property
-    def when(self) -> Quoted:
-        return stamp(self.delivery.message.at)
-
-    @property
-    def look(self) -> str:
-        status = self.delivery.message.status
-        return "good" if status is Status.OK else "bad" if status.is_broken else "warn"
-
-    @property
-    def state(self) -> Quoted:
-        if self.delivery.sent:
-            return Quoted(f"arrived {stamp(self.delivery.sent)}")
-        tried = f" after {self.delivery.tries} tries" if self.delivery.tries else ""
-        why = f": {self.delivery.error}" if self.delivery.error else ""
-        return html_text(f"waits{tried}{why}")
-
-
 def page(catalogue: Catalogue, history: History, now: datetime) -> str:
     """The whole page. May raise JournalError."""
     book = Book(history.store)
@@ -87,6 +65,7 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
     late = at is not None and now - at > patience
     old = Cell(look=Look.BAD, words=f"Nobody has looked for {duration(now - at)}") if at else said
     schedule = catalogue.site.schedule.verify
+    happened = incidents(history.episodes(since=now - MONTH), at)
     script = (TEMPLATES / "page" / "live.js").read_text(encoding="utf-8")
     text: str = (
         environment()
@@ -105,8 +84,10 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
             silence=alerting.silence(now),
             picture=draw(present),
             heat=heat(catalogue, history.episodes(since=beginning(now)), now),
+            marks=marks(happened, history.runs(since=beginning(now)), now),
+            incidents=[Entry(incident=one) for one in reversed(happened[-INCIDENTS:])],
             deploys=_deploys(history, now),
-            drills=_drills(history, now),
+            drills=_drills(catalogue, history, now),
             messages=[Sent(delivery=delivery) for delivery in book.recent(MESSAGES)],
             legend=[(look, SYMBOLS[look], words) for look, words in MEANINGS.items()],
             script=Quoted(script),
@@ -131,8 +112,10 @@ def _deploys(history: History, now: datetime) -> list[Deploy]:
     return [Deploy(run=run) for run in runs[:DEPLOYS]]
 
 
-def _drills(history: History, now: datetime) -> list[Timeline]:
-    return [timeline(run, drill) for run, drill in history.drills(since=now - MONTH)[:DRILLS]]
+def _drills(catalogue: Catalogue, history: History, now: datetime) -> list[Timeline]:
+    folder = Path(catalogue.site.page.directory if catalogue.site.page else ".")
+    drills = history.drills(since=now - MONTH)[:DRILLS]
+    return [timeline(run, drill, folder) for run, drill in drills]
 
 
 def _hash(script: str) -> str:

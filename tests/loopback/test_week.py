@@ -15,6 +15,7 @@ from journal.alerts.book import Book, Silence
 from journal.availability import Availability, State, availability, of_hop, of_service
 from journal.entries import Run
 from journal.history import History
+from journal.incidents import incidents
 from journal.store import JournalError
 from journal.watch import Watch
 from tests.endpoint import Endpoint, endpoint
@@ -89,6 +90,7 @@ class Week:
 
     history: History
     page: str
+    folder: Path = Path()
     told: list[tuple[str, str]] = field(default_factory=list)
     posts: list[dict[str, str]] = field(default_factory=list)
     beats: int = 0
@@ -147,7 +149,8 @@ def lived(folder: Path, chat: Endpoint, patch: pytest.MonkeyPatch) -> Week:
         result.told += [(f"{at:%a %H:%M}", title) for title in heard]
         at += EVERY
     watch.ran(END)
-    result.page = (Path(str(catalogue.site.page.directory)) / "index.html").read_text("utf-8")
+    result.folder = Path(str(catalogue.site.page.directory))
+    result.page = (result.folder / "index.html").read_text("utf-8")
     result.posts, result.beats = chat.posts, len(beats)
     return result
 
@@ -221,3 +224,52 @@ def test_the_page_shows_the_week(week: Week):
     assert "deploy of 1234abcd: " in week.page
     assert week.page.count("<h3>home.example: ") == 8
     assert "home.example: recovered: service organizr@vps2</h3>" in week.page
+
+
+# Hop, when it began, how long it lasted in minutes, and how many messages told of it.
+INCIDENTS = [
+    ("service plex@unraid", "Mon 03:00", 120, 2),
+    ("service radarr@unraid", "Mon 12:00", 20, 0),
+    ("host unraid", "Tue 02:00", 840, 3),
+    ("service sonarr@unraid", "Wed 10:00", 180, 2),
+    ("disk vps1", "Wed 20:00", 160, 3),
+    ("service organizr@vps2", "Thu 12:00", 60, 0),
+    ("service radarr@unraid", "Fri 09:20", 60, 0),
+    ("disk unraid", "Fri 10:00", 300, 2),
+    ("service plex@unraid", "Fri 19:00", 60, 2),
+    ("service organizr@vps2", "Sun 08:00", 60, 2),
+]
+
+
+def test_every_incident_of_the_week_has_its_times_and_what_was_told_of_it(week: Week):
+    book = Book(week.history.store)
+    found = incidents(week.history.episodes(since=MONDAY), END)
+    assert [
+        (
+            one.hop,
+            f"{one.begin:%a %H:%M}",
+            (one.end - one.begin) // MINUTE,
+            len(book.told_of(one.hop, since=one.begin, until=one.end + 180 * MINUTE)),
+        )
+        for one in found
+    ] == INCIDENTS
+    assert not any(one.lasts for one in found)
+
+
+def test_every_incident_has_a_page_that_its_messages_lead_to(week: Week):
+    pages = {file.name for file in (week.folder / "incidents").iterdir()}
+    assert len(pages) == len(INCIDENTS)
+    links = [
+        line.removeprefix("more: https://status.home.example/incidents/")
+        for post in week.posts
+        for line in post["message"].splitlines()
+        if line.startswith("more: ")
+    ]
+    assert len(links) == len(TOLD) - 2, "all but those that nobody watched"
+    assert set(links) <= pages
+    dead_host = (week.folder / "incidents" / "20260303-020000-host-unraid.html").read_text("utf-8")
+    assert "Plex, Radarr, Sonarr" in dead_host
+    assert dead_host.count("to env:CHAT_URL; arrived") == 3
+    during_deploy = "20260305-120000-service-organizr-vps2.html"
+    text = (week.folder / "incidents" / during_deploy).read_text("utf-8")
+    assert "Nobody was told." in text and "deploy by ann@vps2, commit 1234abcd" in text
