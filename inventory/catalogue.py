@@ -35,8 +35,10 @@ from inventory.fields import (
     UrlPath,
     User,
     Uuid,
+    Wait,
     WeekHours,
 )
+from inventory.front import Front
 from inventory.mcp import Mcp
 from inventory.resolver import Record, Resolver
 from inventory.schedule import Schedule
@@ -197,6 +199,7 @@ class Service(Strict):
     port: Port
     health: HealthCheck | None = None
     upstream: Upstream = field(default_factory=Upstream)
+    front: Front = field(default_factory=Front)
     primary: Name | None = None
     fallback: Name | None = None
     hosts: tuple[Name, ...] = ()
@@ -204,8 +207,8 @@ class Service(Strict):
     manager: Manager | None = None
     access: Access = "tailnet"
     audience: Audience | None = None
-    header_timeout: Seconds = 2.0
-    write_timeout: Seconds = 30.0
+    header_timeout: Wait = 2.0
+    write_timeout: Wait = 30.0
     long_polls: tuple[UrlPath, ...] = ()
     probe: UrlPath | None = None
     echo: UrlPath | None = None
@@ -229,8 +232,17 @@ class Service(Strict):
 
     @property
     def drillable(self) -> bool:
-        """A primary may be stopped while a fallback serves: HTTP, in two places."""
-        return self.kind == "http" and self.has_failover
+        """A primary may be stopped while a fallback serves: HTTP, in two places, and nobody in
+        front who turns a drill away.
+        """
+        return self.kind == "http" and self.has_failover and not self.hidden_paths
+
+    @property
+    def hidden_paths(self) -> tuple[str, ...]:
+        """What a drill would ask for, and what stands in front turns it away from."""
+        health = self.health.path if self.health else None
+        asked = dict.fromkeys((self.probe or health, health, self.echo, self.websocket))
+        return tuple(path for path in asked if path and self.front.turns_away(path))
 
     @property
     def limits(self) -> Budget:
@@ -480,6 +492,15 @@ class Catalogue:
         """May the machine of that name ask services on `host` by itself? Appliances are asked by
         the edges: others may have no way to them."""
         return host in self.hosts or any(edge.name == vantage for edge in self.edges)
+
+    def orders_from(self, host: str, service: Service) -> tuple[tuple[str, ...], ...]:
+        """Every order in which the Caddy on `host` asks for what is at the service's name: its
+        own, those of its other ports, and those of the services that it leads to or asks.
+        """
+        asked = [service]
+        asked += [replace(service, port=r.port) for r in service.front.routes.values() if r.port]
+        asked += [self.services[name] for name in service.front.services]
+        return tuple(self.upstreams_from(host, one) for one in asked)
 
     def way_to(self, host: str, above: tuple[str, ...] = ()) -> tuple[Stop, ...]:
         """Where SSH logs in to reach `host`, which is the last stop.

@@ -88,6 +88,16 @@ def _txt(value: str) -> str:
     return value
 
 
+def _literal(value: str) -> str:
+    """Text that Caddy is to give as it is: what it would read something into is refused."""
+    for line in value.split("\n"):
+        _line(line.replace("\t", " "))
+    found = re.search(r"`|\{[$A-Za-z]|\\[{}]", value)
+    if found:
+        raise ValueError(f"{found[0]!r} means something to Caddy, and would not be told as it is")
+    return value
+
+
 _url = _matching(
     r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
     "a web address such as https://mcp.example/sse",
@@ -168,6 +178,15 @@ Prefix = Annotated[
         _matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
     ),
 ]
+Below = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"(/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*|/\.well-known)+",
+            "a path such as /api, which stands for itself and all below it",
+        )
+    ),
+]
 HostHeader = Annotated[
     str,
     AfterValidator(
@@ -218,6 +237,21 @@ Uuid = Annotated[
 ]
 Line = Annotated[str, AfterValidator(_line)]
 TxtText = Annotated[Line, AfterValidator(_txt)]
+Text = Annotated[str, AfterValidator(_literal)]
+HeaderText = Annotated[str, AfterValidator(_line), AfterValidator(_literal)]
+RedirectTarget = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|(?=/(?!/)))(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
+            "an address such as https://new.example, or a path such as /web/",
+        )
+    ),
+]
+Size = Annotated[
+    str,
+    AfterValidator(_matching(r"[1-9][0-9]{0,5}(KB|MB|GB)", "a size such as 500KB, 50MB or 2GB")),
+]
 Pattern = Annotated[
     str,
     AfterValidator(
@@ -236,4 +270,5 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
 Seconds = Annotated[float, Field(ge=0.01, le=3600)]  # what configs are told in milliseconds
+Wait = Annotated[float, Field(ge=0.01, le=86400)]  # seconds until an answer begins
 Span = Annotated[timedelta, BeforeValidator(span)]

@@ -129,6 +129,14 @@ def refuse_usage(arguments: Namespace) -> None:
         )
 
 
+def _no_drill(service: Service) -> str:
+    """Why `service` cannot be drilled."""
+    if not service.has_failover:
+        return f"no failover, it runs on {service.placements[0]} only"
+    paths = ", ".join(service.hidden_paths)
+    return f"what stands in front of it turns a drill away from {paths}: see open_paths"
+
+
 def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
     """The services to drill, in the catalogue's order. Raises UsageError."""
     kind = arguments.fault
@@ -143,7 +151,7 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
     if arguments.all:
         for service in catalogue.web_services:
             if not service.drillable:
-                out.print(f"{service.name}: no failover, it runs on {service.placements[0]} only")
+                out.print(f"{service.name}: {_no_drill(service)}")
             elif why := safe[service.name]:
                 out.print(f"{service.name}: no drill, {why}")
         if not drillable:
@@ -156,7 +164,8 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
         if name not in catalogue.services:
             raise UsageError(f"no service {name!r} (services that fail over: {names})")
         if not catalogue.services[name].drillable:
-            raise UsageError(f"{name} has no failover to rehearse (services that do: {names})")
+            reason = f"has no failover to rehearse: {_no_drill(catalogue.services[name])}"
+            raise UsageError(f"{name} {reason} (services that have: {names})")
         if why := safe[name]:
             raise UsageError(f"{name}: {why}")
     return [service for service in drillable if service.name in arguments.service]

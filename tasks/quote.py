@@ -49,6 +49,17 @@ def caddy_pattern(text: str) -> Quoted:
     return Quoted(f"`{''.join(plain)}`")
 
 
+def caddy_text(text: str) -> Quoted:
+    """Text as one word of a Caddyfile, told as it is. Raises UnsafeValue where none can be.
+
+    Stands outside of every snippet: an `import` would take the backslashes away. What Caddy
+    replaces while it reads (`{$NAME}`, `{host}`) no backslash keeps from it.
+    """
+    if re.search(r"`|\r|\{[$A-Za-z]|\\[{}]", text):
+        raise UnsafeValue(f"{text!r} may not stand in this config")
+    return Quoted("`" + text.replace("{", "\\{") + "`")
+
+
 def yaml_string(value: object) -> Quoted:
     """A double-quoted YAML scalar on one line."""
     return Quoted(yaml.safe_dump(str(value), default_style='"', width=sys.maxsize).rstrip("\n"))
@@ -95,6 +106,7 @@ def html_text(value: object) -> Quoted:
 FILTERS = {
     "html": html_text,
     "token": token,
+    "caddy_text": caddy_text,
     "yaml": yaml_string,
     "json": json_document,
     "lua": lua_string,

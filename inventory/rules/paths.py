@@ -50,16 +50,32 @@ def the_page_is_alone(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     control = catalogue.hosts.get(site.control)
     if site.page is None or control is None:
         return
-    folder, key = site.page.directory, "data.page.directory"
+    problem = unservable(catalogue, control, site.page.directory)
+    if problem:
+        yield "data.page.directory", problem
+
+
+def unservable(catalogue: Catalogue, host: Host, folder: str, *, but: str = "") -> str:
+    """Why `host` may not serve all that lies in `folder`, or nothing. The trees that are synced
+    for a service are its own: those of `but` and those of nobody may be shown.
+    """
     if any(within(system, (folder,)) for system in SYSTEM_FOLDERS):
-        yield key, f"{folder} belongs to the system, and all that lies in it would be served"
-    elif within(folder, (*UNSERVED, *OBEYED_FOLDERS)):
-        yield key, f"{folder} is no place to serve: name a folder of its own, such as /srv/twinedge"
-    trees = [(f"sync {s.name}", s.directory) for s in catalogue.syncs_of(control.name)]
-    others = [*managed_files(control, catalogue).items(), *trees]
-    for outer, inner in nested([("", folder), *others]):
+        return f"{folder} belongs to the system, and all that lies in it would be served"
+    if within(folder, (*UNSERVED, *OBEYED_FOLDERS)):
+        return f"{folder} is no place to serve: name a folder of its own, such as /srv/twinedge"
+    trees = [
+        (f"sync {sync.name}", sync.directory)
+        for sync in catalogue.syncs_of(host.name)
+        if not but or sync.service not in (None, but)
+    ]
+    page = catalogue.site.page
+    pages = [("the page", page.directory)] if but and page else []
+    for outer, inner in nested(
+        [("", folder), *managed_files(host, catalogue).items(), *trees, *pages]
+    ):
         if "" in (outer[0], inner[0]):
-            yield key, f"{folder} overlaps with {outer[0] or inner[0]} ({outer[1]}, {inner[1]})"
+            return f"{folder} overlaps with {outer[0] or inner[0]} ({outer[1]}, {inner[1]})"
+    return ""
 
 
 def what_is_written_here_is_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ def kinds_are_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{service.name}.access", "a dns service stays on the tailnet"
         if service.audience and not service.is_public:
             yield f"{service.name}.audience", "has no meaning on the tailnet: Access is not there"
-        if service.stream_timeout and not service.drillable:
+        if service.stream_timeout and not (service.kind == "http" and service.has_failover):
             yield (
                 f"{service.name}.stream_timeout",
                 "has no meaning here: it leads websockets back to where requests go, and this "

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,8 @@ def _unchecked(survey: Survey, services: Sequence[Service]) -> Iterator[Finding]
         reply = survey.reply(edge.name, CONFIG)
         config = json.loads(reply.text) if reply.ok else {}
         for service in services:
-            if reply.ok and not is_health_checked(config, service):
+            upstreams = set(survey.catalogue.upstreams_from(edge.name, service))
+            if reply.ok and not is_health_checked(config, service, upstreams):
                 yield Finding(
                     check="caddy",
                     subject=f"health check of {service.name} in {edge.name}'s Caddy",
@@ -88,8 +90,10 @@ def _unchecked(survey: Survey, services: Sequence[Service]) -> Iterator[Finding]
                 )
 
 
-def is_health_checked(config: Mapping[str, Any], service: Service) -> bool:
-    """Does every proxy of the service's sites ask the catalogue's health path?"""
+def is_health_checked(
+    config: Mapping[str, Any], service: Service, upstreams: AbstractSet[str]
+) -> bool:
+    """Does every proxy of the service itself ask the catalogue's health path?"""
     assert service.health is not None, "a web service has a health check"
     servers = config.get("apps", {}).get("http", {}).get("servers", {}).values()
     proxies = [
@@ -98,9 +102,10 @@ def is_health_checked(config: Mapping[str, Any], service: Service) -> bool:
         for route in server.get("routes", [])
         if any(service.hostname in match.get("host", []) for match in route.get("match", []))
         for proxy in _proxies(route)
+        if {str(up.get("dial")) for up in proxy.get("upstreams", [])} == upstreams
     ]
     uris = {proxy.get("health_checks", {}).get("active", {}).get("uri") for proxy in proxies}
-    return uris == {service.health.path}
+    return uris == {f"{service.upstream.path}{service.health.path}"}
 
 
 def _proxies(part: Any) -> Iterator[Mapping[str, Any]]:

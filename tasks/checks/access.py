@@ -12,7 +12,7 @@ from inventory.secret import Secret, conceal
 from tasks import lookup, probe
 from tasks.checks import parts
 from tasks.checks.finding import STRANGER, Finding, Status
-from tasks.checks.service import expected, health_of, is_healthy
+from tasks.checks.service import expected, health_of, is_served
 from tasks.checks.survey import Survey
 from tasks.probe import Answer
 
@@ -97,7 +97,8 @@ def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
 
 
 def _guest(survey: Survey, service: Service, answer: Answer) -> Finding:
-    if is_denial(answer):
+    from_access = LOGIN in answer.location or not is_served(service, answer)
+    if is_denial(answer) and from_access:
         return Finding(
             check="access",
             subject=f"the service token at {service.hostname}",
@@ -126,7 +127,7 @@ def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> F
         check="access",
         subject=f"{who} at {service.hostname}",
         vantage=GATE,
-        status=Status.OK if is_healthy(service, answer) else Status.FAILED,
+        status=Status.OK if is_served(service, answer) else Status.FAILED,
         seen=answer.words,
         expected=expected(service),
         seconds=answer.seconds,

@@ -9,7 +9,7 @@ from inventory.catalogue import Catalogue, Host, Service
 from tasks import probe
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
-from tasks.checks.service import answer_of, expected, health_of, is_healthy, sightings
+from tasks.checks.service import answer_of, expected, health_of, is_healthy, is_served, sightings
 from tasks.checks.survey import Survey
 from tasks.observe import Question
 from tasks.probe import Answer, Certificate
@@ -106,7 +106,7 @@ def _who_gave(survey: Survey, edge: Host, service: Service, answer: Answer) -> s
 
 
 def _route(edge: str, service: Service, vantage: str, answer: Answer) -> Finding:
-    good = is_healthy(service, answer)
+    good = is_served(service, answer)
     return Finding(
         check="caddy",
         subject=f"{service.name} through {edge}",
@@ -126,7 +126,10 @@ def _route(edge: str, service: Service, vantage: str, answer: Answer) -> Finding
 
 def _who_answered(survey: Survey, edge: Host, service: Service, found: Finding) -> Finding:
     """`found`, unless another placement answered than the first healthy one."""
-    served_by = survey.routes[service.name, edge.name].served_by
+    answer = survey.routes[service.name, edge.name]
+    if not is_healthy(service, answer):  # nobody was asked: he was turned away before
+        return found
+    served_by = answer.served_by
     upstreams = survey.catalogue.upstreams_from(edge.name, service)
     healthy = [
         (host, upstream)

@@ -113,7 +113,8 @@ def _orders(
 ) -> Iterator[Finding]:
     for service in survey.web_services:
         wanted = survey.catalogue.upstreams_from(edge.name, service)
-        found = running.get(service.hostname, frozenset())
+        known = set(survey.catalogue.orders_from(edge.name, service)) - {wanted}
+        found = running.get(service.hostname, frozenset()) - known
         yield Finding(
             check="caddy",
             subject=f"order of {service.name} on {edge.name}",

@@ -63,6 +63,14 @@ def is_healthy(service: Service, answer: Answer) -> bool:
     return answer.matches(health.status, health.body)
 
 
+def is_served(service: Service, answer: Answer) -> bool:
+    """Does somebody unknown get what he should by the service's name? Where something stands in
+    front that turns him away, that is what he should get.
+    """
+    guarded = answer.status in service.front.turns_away(health_of(service).path)
+    return guarded or is_healthy(service, answer)
+
+
 def answer_of(reply: Reply, service: Service, timeout: float) -> Answer:
     """What `get` of observe.sh heard: the body's start, or the wanted text found in it."""
     first, _, body = reply.text.partition("\n")

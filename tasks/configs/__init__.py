@@ -53,7 +53,6 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
 
 def build(host: Host, catalogue: Catalogue, render: Render) -> tuple[ConfigFile, ...]:
     """Every config of `host`, in the order in which they are put in place."""
-    files = (
-        builder(host, catalogue, render) for builder, applies in ROWS if applies(host, catalogue)
-    )
-    return (*files, *mcp.clients(host, catalogue, render))
+    rows = (row(host, catalogue, render) for row, applies in ROWS if applies(host, catalogue))
+    passwords = caddy.passwords(host, catalogue) if host.is_edge else ()
+    return (*passwords, *rows, *mcp.clients(host, catalogue, render))

@@ -1,10 +1,14 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inventory.catalogue import Catalogue, Host, Service, Tls
+from inventory.errors import InventoryError
+from inventory.secret import Secret
 from inventory.upstream import Upstream
+from tasks.configs.caddy_front import asked, below, front, password_file
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.host import host_side
 from tasks.quote import Quoted, caddy_pattern, token
@@ -17,14 +21,21 @@ ADMIN_SOCKET = f"/run/{RUNTIME}/admin.sock"
 PATIENCE = 15  # seconds until a reloaded Caddy has to answer; a reload takes 0.03 to 0.5
 
 # Caddy keeps its CA and locks under HOME: a validation may leave nothing there.
+# A placeholder of a file that is not in place yet would be an empty password.
 VALIDATE = """\
+hash=$(printf '$2a$14$%053d' 0)
+sed "s|{file\\.$passwords/[^}]*}|$hash|" "$1" > "$scratch/Caddyfile" || exit 1
 HOME="$scratch" XDG_DATA_HOME="$scratch" XDG_CONFIG_HOME="$scratch" \\
-    caddy validate --adapter caddyfile --config "$1"
+    caddy validate --adapter caddyfile --config "$scratch/Caddyfile"
 """
 
 
 def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     port = catalogue.site.tunnel.caddy_port
+
+    def asking(name: str) -> Mapping[str, Any]:
+        return _asking(host, catalogue, name, catalogue.services[name], None)
+
     text = render(
         "caddy/Caddyfile.j2",
         admin=ADMIN_SOCKET,
@@ -33,22 +44,22 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         others=[other.address for other in catalogue.other_edges(host)],
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
+        asked=[
+            _asking(host, catalogue, name, service, health_port)
+            for name, service, health_port in asked(catalogue)
+        ],
         services=[
             {
                 "name": service.name,
                 "hostname": service.hostname,
-                "upstreams": catalogue.upstreams_from(host.name, service),
-                "shared": _shared(service),
-                **_asked(service.upstream),
-                "long_polls": [p for path in service.long_polls for p in _below(path)],
-                "header_timeout": _duration(service.header_timeout),
-                "write_timeout": _duration(service.write_timeout),
                 "failover": service.has_failover,
                 "public": service.is_public,
                 "open": service.access == "open",
+                "front": front(service, catalogue, asking, _passwords(host)),
             }
             for service in catalogue.web_services
         ],
+        fronts=any(service.front.stands for service in catalogue.web_services),
         page=_page(host, catalogue),
         redirects=catalogue.redirects(host),
     )
@@ -57,9 +68,57 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         path=host.paths.caddy,
         text=text,
         tool=CADDY,
-        validate=VALIDATE,
+        validate=f"passwords={word(_passwords(host))}\n{VALIDATE}",
         activation=_activation(host, catalogue),
     )
+
+
+def _asking(
+    host: Host, catalogue: Catalogue, name: str, service: Service, health_port: int | None
+) -> Mapping[str, Any]:
+    """The values of templates/caddy/ask.j2."""
+    return {
+        "name": name,
+        "upstreams": catalogue.upstreams_from(host.name, service),
+        "shared": _shared(service),
+        **_asked(service.upstream),
+        "health_port": health_port,
+        "long_polls": [p for path in service.long_polls for p in below(path)],
+        "header_timeout": _duration(service.header_timeout),
+        "write_timeout": _duration(service.write_timeout),
+        "failover": service.has_failover,
+    }
+
+
+def passwords(host: Host, catalogue: Catalogue) -> Iterator[ConfigFile]:
+    """The hashes of those who come in by a password: a file each, which Caddy reads by itself.
+    They stand in no config, not even in the one that Caddy tells its admin socket.
+    """
+    for service in catalogue.web_services:
+        basic = service.front.basic_auth
+        for user, reference in (basic.users if basic else {}).items():
+            yield ConfigFile(
+                name=f"caddy-password-{service.name}-{user}",
+                path=password_file(_passwords(host), service, user),
+                text=_hash(reference),
+                owner="root:caddy",
+                mode=0o640,
+                secret=True,
+                activation=_activation(host, catalogue),
+            )
+
+
+def _hash(reference: str) -> str:
+    """The bcrypt hash that `reference` leads to. Raises InventoryError."""
+    text = Secret(reference).reveal().strip()
+    if not re.fullmatch(r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}", text):
+        raise InventoryError(f"{reference}: is no bcrypt hash; `caddy hash-password` makes one")
+    return text
+
+
+def _passwords(host: Host) -> str:
+    """The folder of the hashes, beside the Caddyfile."""
+    return f"{host.paths.caddy.rpartition('/')[0]}/twinedge-passwords"
 
 
 def warnings(host: Host, catalogue: Catalogue) -> Iterator[str]:
@@ -160,7 +219,6 @@ def _asked(upstream: Upstream) -> Mapping[str, Any]:
     """How each block asks. Caddy would give an https upstream its address for a name."""
     asked_as = token(upstream.host) if upstream.host else "{hostport}"
     return {
-        "asked": bool(upstream.path or upstream.host or upstream.is_https),
         "https": upstream.is_https,
         "insecure": upstream.trust == "insecure",
         "ca": upstream.ca,
@@ -169,12 +227,6 @@ def _asked(upstream: Upstream) -> Mapping[str, Any]:
         "asked_as": Quoted(asked_as) if upstream.host or upstream.is_https else "",
         "checked_as": upstream.host,
     }
-
-
-def _below(path: str) -> tuple[str, str]:
-    """What Caddy's `path` is told for a path and all below it."""
-    folder = path.rstrip("/")
-    return folder or "/", f"{folder}/*"
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,116 @@
+"""What stands in front of a service, as the Caddyfile's templates want it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from inventory.catalogue import Catalogue, Service
+from inventory.front import Front, Redirect, Route
+from tasks.quote import Quoted, token
+
+TELLING = ("Server", "X-Powered-By")  # what a service runs on is nobody's business
+
+
+def below(path: str) -> tuple[str, str]:
+    """What Caddy's `path` is told for a path and all below it."""
+    folder = path.rstrip("/")
+    return folder or "/", f"{folder}/*"
+
+
+def asked(catalogue: Catalogue) -> Iterator[tuple[str, Service, int | None]]:
+    """(name, service, the port of its health check if it is another) of everything that a
+    Caddy asks: each web service, and what lies at other ports of it.
+    """
+    for service in catalogue.web_services:
+        yield service.name, service, None
+        others = {route.port for route in service.front.ways.values()} - {None, service.port}
+        for port in sorted(port for port in others if port):
+            yield f"{service.name}_{port}", replace(service, port=port), service.port
+
+
+def front(
+    service: Service,
+    catalogue: Catalogue,
+    asking: Callable[[str], Mapping[str, Any]],
+    folder: str,
+) -> Mapping[str, Any] | None:
+    """The values of templates/caddy/front.j2; None where nothing stands in front. `asking`
+    gives those of templates/caddy/ask.j2 for the service of that name; passwords lie in `folder`.
+    """
+    given = service.front
+    if not given.stands:
+        return None
+    auth = given.forward_auth
+    ways = [_way(path, route, service) for path, route in given.ways.items()]
+    return {
+        "allow": given.allow,
+        "identity": auth.copied if auth else (),
+        "basic_auth": _basic_auth(service, folder),
+        "auth": auth
+        and {
+            "service": asking(auth.service),
+            "uri": f"{catalogue.services[auth.service].upstream.path}{auth.asked_at}",
+            "copied": auth.copied,
+            "free": [p for path in auth.free_paths for p in below(path)],
+        },
+        "request_headers": tuple(given.request_headers.items()),
+        "response_headers": tuple(given.response_headers.items()),
+        "security_headers": given.security_headers,
+        "secrets": [name for name in TELLING if name not in given.response_headers],
+        "encode": given.encode,
+        "body_limit": given.body_limit,
+        "ways": ways,
+        "again": [*_again(given, ways, service, catalogue)],
+    }
+
+
+def _basic_auth(service: Service, folder: str) -> Mapping[str, Any] | None:
+    basic = service.front.basic_auth
+    if basic is None:
+        return None
+    return {
+        "users": [(user, password_file(folder, service, user)) for user in basic.users],
+        "free": [p for path in basic.open_paths for p in below(path)],
+    }
+
+
+def password_file(folder: str, service: Service, user: str) -> str:
+    """The path of what holds the hash of the user's password."""
+    return f"{folder}/{service.name}.{user}"
+
+
+def _way(path: str, route: Route, service: Service) -> Mapping[str, Any]:
+    answer = route.respond
+    return {
+        "paths": below(path),
+        "strip": path if route.strip else "",
+        "name": _name(route, service),
+        "root": route.root,
+        "redirect": _redirect(route.redirect) if route.redirect else "",
+        "status": (answer or route.redirect or Redirect(to="/")).status,
+        "body": answer.body if answer else "",
+        "type": answer.type if answer else None,
+    }
+
+
+def _name(route: Route, service: Service) -> str:
+    """The name of what is asked there, as `asked` has it; empty where nothing is."""
+    if route.port:
+        return service.name if route.port == service.port else f"{service.name}_{route.port}"
+    return route.service or ""
+
+
+def _redirect(redirect: Redirect) -> Quoted:
+    return Quoted(f"{token(redirect.to)}{'{uri}' if redirect.keep_path else ''}")
+
+
+def _again(
+    given: Front, ways: list[Mapping[str, Any]], service: Service, catalogue: Catalogue
+) -> Iterator[Mapping[str, Any]]:
+    """Whom to ask again after whom, and what to take off the path before."""
+    for index, (route, way) in enumerate(zip(given.ways.values(), ways, strict=True), start=1):
+        target = catalogue.services[route.service] if route.service else service
+        if way["name"] and target.has_failover:
+            yield {"asked": f"way_{index}", "name": way["name"], "strip": way["strip"]}
+    if service.has_failover:
+        yield {"asked": service.name, "name": service.name, "strip": ""}
