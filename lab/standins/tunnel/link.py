@@ -44,6 +44,7 @@ class TunnelLink:
         self._answer = answer
         self._in_flight: set[asyncio.Task[None]] = set()
         self._quiet = False
+        self._drained = asyncio.Event()
         self.streams = Streams(self.send)
 
     @property
@@ -71,14 +72,21 @@ class TunnelLink:
 
     async def serve(self) -> None:
         """Answer requests until the connection ends; what is in flight then is given up."""
+        reading = asyncio.create_task(self._read())
+        drained = asyncio.create_task(self._drained.wait())
         try:
-            async for message in self._socket:
-                if message.type is WSMsgType.TEXT:
-                    await self._take(decode(message.data))
+            await asyncio.wait((reading, drained), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
         finally:
             self.streams.close()
-            for task in self._in_flight:
+            for task in (reading, drained, *self._in_flight):
                 task.cancel()
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.TEXT:
+                self._take(decode(message.data))
 
     async def unregister(self) -> None:
         """Ask for no more requests; the connection ends when all have been answered."""
@@ -90,7 +98,7 @@ class TunnelLink:
             raise LinkError("the edge closed the connection")
         return decode(message.data)
 
-    async def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> None:
         match message:
             case Request():
                 self._start(message)
@@ -98,7 +106,7 @@ class TunnelLink:
                 self.streams.deliver(message)
             case Unregistered():
                 self._quiet = True
-                await self._close_when_drained()
+                self._end_when_drained()
 
     def _start(self, request: Request) -> None:
         if request.upgrade:
@@ -110,8 +118,10 @@ class TunnelLink:
     async def _finish(self, request: Request) -> None:
         await self._answer(self, request)
         self.streams.forget(request.id)
-        await self._close_when_drained(leaving=1)
+        if own := asyncio.current_task():
+            self._in_flight.discard(own)
+        self._end_when_drained()
 
-    async def _close_when_drained(self, leaving: int = 0) -> None:
-        if self._quiet and len(self._in_flight) == leaving:
-            await self._socket.close()
+    def _end_when_drained(self) -> None:
+        if self._quiet and not self._in_flight:
+            self._drained.set()
