@@ -67,6 +67,7 @@ class Paths(Strict):
     caddy: Path = "/etc/caddy/Caddyfile"
     caddy_program: Path = "/usr/local/lib/twinedge/caddy"
     cloudflared: Path = "/etc/cloudflared/config.yml"
+    replica: Path = "/usr/local/lib/twinedge/replica"
     lsyncd: Path = "/etc/lsyncd/lsyncd.conf.lua"
     lsyncd_unit: Path = "/etc/systemd/system/lsyncd.service"
     sync: Path = "/usr/local/lib/twinedge/sync"

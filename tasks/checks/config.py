@@ -17,6 +17,8 @@ HOPS = {
     "cloudflared-credentials": "tunnel",
     "cloudflared-hosts": "tunnel",
     "cloudflared-unit": "tunnel",
+    "replica": "tunnel",
+    "replica-unit": "tunnel",
     "resolver": "dns",
     "lsyncd": "sync",
     "lsyncd-unit": "sync",

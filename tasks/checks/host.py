@@ -7,6 +7,7 @@ from inventory.catalogue import Catalogue, Host
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.configs import replica
 from tasks.observe import Question, Reply
 
 DISKS, UNITS, WATCHES = "disks", "units", "inotify watches"
@@ -41,8 +42,9 @@ def units_of(host: Host, catalogue: Catalogue) -> tuple[str, ...]:
         if host.name in service.placements and catalogue.manager_of(service, host.name) == "systemd"
     )
     edge = ("caddy", "cloudflared") if host.is_edge else ()
+    watch = (replica.UNIT,) if replica.applies(host, catalogue) else ()
     sync = ("lsyncd",) if catalogue.syncs_of(host.name) else ()
-    return (*edge, *sync, *services, *OWN_UNITS)
+    return (*edge, *watch, *sync, *services, *OWN_UNITS)
 
 
 def judge(survey: Survey) -> Iterator[Finding]:

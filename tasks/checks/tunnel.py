@@ -1,4 +1,4 @@
-"""tunnel: each replica connected, and the same rules on all of them."""
+"""tunnel: each replica connected, the same rules on all, and a Caddy to ask in place of its own."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,28 +11,103 @@ from inventory.catalogue import Catalogue, Host
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.configs import replica
 from tasks.configs.cloudflared import origin
 from tasks.observe import Question
 
-READY = "cloudflared ready"
+READY, LEFT = "cloudflared ready", "left the tunnel"
 CONNECTIONS = 4  # what one replica keeps to Cloudflare
 
 Rules = Sequence[tuple[str, str]]  # hostname (empty: any) and service
 
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
-    if host.is_edge and catalogue.public_services:
-        url = f"http://127.0.0.1:{catalogue.site.tunnel.metrics_port}/ready"
-        yield Question(name=READY, words=("get", url, "", ""))
+    if not host.is_edge or not catalogue.public_services:
+        return
+    url = f"http://127.0.0.1:{catalogue.site.tunnel.metrics_port}/ready"
+    yield Question(name=READY, words=("get", url, "", ""))
+    for other in catalogue.other_edges(host):
+        url = f"http://{other.address}:{catalogue.site.tunnel.caddy_port}/"
+        yield Question(name=_spare(other), words=("get", url, "", ""))
+    if replica.applies(host, catalogue):
+        yield Question(name=LEFT, words=("aged", replica.LEFT))
+
+
+def _spare(other: Host) -> str:
+    return f"the tunnel's listener of {other.name}"
 
 
 def judge(survey: Survey) -> Iterator[Finding]:
     if not survey.catalogue.public_services:
         return
     for edge in survey.edges:
-        yield _ready(survey, edge.name)
+        yield _left(survey, edge.name) or _ready(survey, edge.name)
+        for other in survey.catalogue.other_edges(edge):
+            yield _reaches(survey, edge, other)
+        if replica.applies(edge, survey.catalogue):
+            yield _watched(survey, edge.name)
         if edge.name in survey.plans:
             yield from _ingress(survey, edge)
+
+
+def _left(survey: Survey, edge: str) -> Finding | None:
+    """A replica that is out of the tunnel on purpose is not what is broken."""
+    reply = survey.reply(edge, LEFT)
+    if not reply.ok:
+        return None
+    age, _, why = reply.text.partition("\n")
+    silent = "Caddy" in why
+    return Finding(
+        check="tunnel",
+        subject=f"replica on {edge}",
+        vantage=edge,
+        status=Status.WARN,
+        seen=f"left on purpose {age.removeprefix('age ')} s ago: {why.strip()}",
+        expected="in the tunnel",
+        host=edge,
+        hop=f"caddy {edge}" if silent else f"mesh {edge}",
+        todo=f"it comes back by itself; on {edge}: journalctl -u {replica.UNIT} -u caddy -n 50",
+        part=parts.tunnel(edge),
+        needs=(parts.host(edge), *([parts.caddy(edge)] if silent else [])),
+    )
+
+
+def _reaches(survey: Survey, edge: Host, other: Host) -> Finding:
+    """What the replica on `edge` asks while its own Caddy takes no connection."""
+    reply = survey.reply(edge.name, _spare(other))
+    port = survey.catalogue.site.tunnel.caddy_port
+    broken = Status.SKIPPED if reply.is_missing else Status.WARN
+    return Finding(
+        check="tunnel",
+        subject=f"{other.name}'s Caddy, for the replica on {edge.name}",
+        vantage=edge.name,
+        status=Status.OK if reply.ok else broken,
+        seen="answers" if reply.ok else reply.text.strip() if reply.is_missing else "no answer",
+        expected="answers",
+        host=edge.name,
+        hop=f"tunnel {edge.name}",
+        todo=f"does a firewall on {other.name} take port {port} from {edge.address}?",
+        needs=(
+            *(parts.host(edge.name), parts.host(other.name)),
+            *(parts.mesh(edge.name, other.name), parts.caddy(other.name)),
+        ),
+    )
+
+
+def _watched(survey: Survey, edge: str) -> Finding:
+    unit = survey.unit_state(edge, replica.UNIT)
+    return Finding(
+        check="tunnel",
+        subject=f"watch beside the replica on {edge}",
+        vantage=edge,
+        status=Status.OK if unit in ("active", None) else Status.WARN,
+        seen=f"unit {replica.UNIT} is {unit or 'not asked for'}",
+        expected="active",
+        host=edge,
+        hop=f"tunnel {edge}",
+        todo=f"on {edge}: systemctl start {replica.UNIT}",
+        needs=(parts.host(edge),),
+    )
 
 
 def _ready(survey: Survey, edge: str) -> Finding:

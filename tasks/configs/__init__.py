@@ -6,7 +6,7 @@ To add one: a builder `(host, catalogue, render) -> ConfigFile`, a template, a r
 from collections.abc import Callable
 
 from inventory.catalogue import Catalogue, Host
-from tasks.configs import caddy, cloudflared, lsyncd, mcp, resolver, schedule, sync
+from tasks.configs import caddy, cloudflared, lsyncd, mcp, replica, resolver, schedule, sync
 from tasks.configs.file import ConfigFile, Render
 
 Builder = Callable[[Host, Catalogue, Render], ConfigFile]
@@ -42,6 +42,8 @@ ROWS: tuple[tuple[Builder, Condition], ...] = (
     (cloudflared.hosts, _on_edges),
     (cloudflared.config, _on_edges),
     (cloudflared.unit, _on_edges),
+    (replica.program, replica.applies),
+    (replica.unit, replica.applies),
     (sync.program, _where_synced),
     (sync.table, _where_synced),
     (lsyncd.config, _where_synced),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from inventory.catalogue import Catalogue, Host, Service, Tls
@@ -10,6 +11,7 @@ from inventory.secret import Secret
 from inventory.upstream import Upstream
 from tasks.configs.caddy_front import asked, below, front, password_file
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
+from tasks.configs.replica import LEAVING, LEFT
 from tasks.host import host_side
 from tasks.quote import Quoted, caddy_pattern, token
 from tasks.quote import shell as word
@@ -42,6 +44,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         address=host.address,
         guests=catalogue.site.guests,
         others=[other.address for other in catalogue.other_edges(host)],
+        absent=[PurePosixPath(path) for path in (LEFT, LEAVING)],
         tunnel_port=port,
         tls=_tls(catalogue.site.tls),
         asked=[
@@ -136,7 +139,7 @@ def program(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     text = render(
         "caddy/caddy.sh.j2",
         settings=Quoted(_settings(host, catalogue)),
-        script=Quoted(host_side("caddy.sh")),
+        script=Quoted(host_side("address.sh", "caddy.sh")),
     )
     return ConfigFile(
         name="caddy-program",

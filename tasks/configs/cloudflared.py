@@ -2,7 +2,9 @@
 
 from inventory.catalogue import Catalogue, Host
 from inventory.secret import Secret
+from tasks.configs import replica
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
+from tasks.configs.replica import LEFT
 from tasks.tools import CLOUDFLARED
 
 # The order of flags matters: with --config after `validate` the real binary prints its
@@ -80,6 +82,7 @@ def unit(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             "systemd/cloudflared.conf.j2",
             program=host.paths.caddy_program,
             hosts=host.tunnel_hosts,
+            watch=f"{replica.UNIT}.service" if replica.applies(host, catalogue) else None,
         ),
         activation=_activation(catalogue),
     )
@@ -90,17 +93,18 @@ def _activation(catalogue: Catalogue) -> Activation:
 
     A release that crashed it may have used up systemd's start limit, hence reset-failed.
     `--no-block`, since the unit is only "started" after the first registration; `check`
-    waits for that itself and knows when to give up.
+    waits for that itself and knows when to give up. One that has left the tunnel on purpose
+    finds the new config when it comes back.
     """
     port = catalogue.site.tunnel.metrics_port
     return Activation(
         name="cloudflared",
         order=SERVICES,
-        command="""\
+        command=f"""\
 [ "$(systemctl show --value -p NeedDaemonReload cloudflared)" = no ] || systemctl daemon-reload
 systemctl reset-failed cloudflared 2>/dev/null
-systemctl --no-block restart cloudflared
+[ -e {LEFT} ] || systemctl --no-block restart cloudflared
 """,
-        check=f"get http://127.0.0.1:{port}/ready",
+        check=f"[ -e {LEFT} ] || get http://127.0.0.1:{port}/ready",
         patience=45,  # 30 s grace period for what is in flight, then a new registration
     )

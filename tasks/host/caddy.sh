@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # config, address, port, others, socket are assigned in front
+# shellcheck shell=sh disable=SC2154  # config, port, others, socket are assigned in front, and address.sh
 #
 # Caddy on an edge: what its unit does around it, and a deploy to it. POSIX sh.
 
@@ -54,7 +54,7 @@ unguard() { nft delete table inet twinedge_tunnel 2>/dev/null || :; }
 # lost. Shorter than systemd's own patience; then the unit is started anew.
 wait_for_address() {
     waited=0
-    until grep -A 1 -e "-- $address\$" /proc/net/fib_trie | grep -q 'host LOCAL'; do
+    until has_address; do
         [ $waited -lt 75 ] || return 1
         sleep 1
         waited=$((waited + 1))

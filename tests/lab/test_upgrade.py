@@ -164,6 +164,16 @@ def test_a_rollback_returns_to_what_was_written_and_loses_no_request(
     assert {edge: knocks.lost for edge, knocks in returned.items()} == {"vps1": (), "vps2": ()}
 
 
+def test_a_rollback_leaves_nothing_running_that_the_older_version_had_not(
+    operator: Operator, returned: object
+):
+    asked = "systemctl show --value -p LoadState -p ActiveState twinedge-replica"
+    for edge in past.EDGES:
+        assert shell(operator.lab, edge, asked).split() == ["not-found", "inactive"]
+        bound = "systemctl show --value -p BindReadOnlyPaths -p ActiveState cloudflared"
+        assert shell(operator.lab, edge, bound).split() == ["active"]
+
+
 def test_after_a_rollback_the_syncs_go_on_and_the_older_checkout_has_nothing_to_do(
     operator: Operator, upgraded: Moved, returned: object
 ):

@@ -16,6 +16,7 @@ from tests.soak.healthy import Healthy, healthy_table
 from tests.soak.inventory.batch import SIZE, InventoryBench
 from tests.soak.inventory.table import inventory_table
 from tests.soak.races import race
+from tests.soak.replica import FAULTS, ReplicaBench, replica_table
 from tests.soak.suites import KINDS, Kinds, pairs, suites_table
 from tests.soak.sync.batch import SyncBench, blows
 from tests.soak.sync.candidates import CANDIDATES, TREES
@@ -106,6 +107,16 @@ def _healthy(kind: str) -> Trial:
     return lambda _, bench: bench.verify(kind)
 
 
+def replica(_: int) -> Iterator[tuple[str, Trial]]:
+    """Every way in which an edge cannot answer for its replica of the tunnel."""
+    for name in FAULTS:
+        yield name, _outage(name)
+
+
+def _outage(name: str) -> Trial:
+    return lambda _, bench: dict(bench.run(name))
+
+
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
@@ -115,6 +126,7 @@ PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "suites": suites,
     "healthy": healthy,
     "inventory": inventory,
+    "replica": replica,
 }
 BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "bounds": Bounds,
@@ -123,6 +135,7 @@ BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "suites": Kinds,
     "healthy": Healthy,
     "inventory": InventoryBench,
+    "replica": ReplicaBench,
 }
 TABLES = {
     "transaction": transaction_table,
@@ -133,6 +146,7 @@ TABLES = {
     "suites": suites_table,
     "healthy": healthy_table,
     "inventory": inventory_table,
+    "replica": replica_table,
 }
 
 

@@ -2,8 +2,8 @@
 
 python -m tests.soak.visits ADDRESS HOSTNAME RATE   (a process on a lab host)
 Every visit begins when it is due, whatever became of the earlier ones (open loop). On SIGTERM
-it prints one JSON object: {"sent": N, "slow": N, "lost": [[seconds, what], ...]}; the seconds are
-those of the clock when the visit began.
+it prints one JSON object: {"sent": N, "slow": [seconds, ...], "lost": [[seconds, what], ...]}; the
+seconds are those of the clock when the visit began.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def main(address: str, hostname: str, rate: float) -> None:
             tasks.append(asyncio.create_task(visit(session)))
             await asyncio.sleep(max(0.0, started + len(tasks) / rate - time.monotonic()))
         await asyncio.gather(*tasks)
-    print(json.dumps({"sent": len(tasks), "slow": len(slow), "lost": sorted(lost)}), flush=True)
+    print(json.dumps({"sent": len(tasks), "slow": sorted(slow), "lost": sorted(lost)}), flush=True)
 
 
 CONTEXT = ssl.create_default_context()

@@ -104,6 +104,8 @@ class Edge:
                 "".join(f"{k} {v}\n" for k, v in caddy_config.CLOSED.items())
             ),
             (name, caddy_config.LISTENERS): ok(f"LISTEN 0 9 {one.address}:443 0.0.0.0:*"),
+            **{(name, q.name): ok("404 0.01 no") for q in tunnel.questions(one, catalogue)},
+            (name, tunnel.LEFT): Reply(status=1, text="stat: no such file"),
             (name, tunnel.READY): ok('200 0.01 no\n{"status":200,"readyConnections":4}'),
             (name, dns.SPLIT): ok(
                 json.dumps({"SplitDNSRoutes": {catalogue.site.domain: resolvers}})

@@ -9,7 +9,7 @@ import yaml
 
 from inventory.load import load_catalogue
 from runbooks.verify import CHECKS, judge
-from tasks.checks import caddy, caddy_config, dns, mesh, sync, tunnel
+from tasks.checks import caddy, caddy_config, dns, host, mesh, sync, tunnel
 from tasks.checks.diagnosis import diagnose, faults
 from tasks.checks.finding import Finding, Status
 from tasks.configs.cloudflared import CADDY
@@ -18,7 +18,7 @@ from tasks.lookup import DnsAnswer
 from tasks.observe import Reply
 from tasks.probe import Answer, Certificate
 from tests.site import Site
-from tests.unit.surveys import DENIED, NOW, Edge, ok
+from tests.unit.surveys import DENIED, NOW, REFUSED, Edge, ok
 
 MISSING = Reply(status=127, text="tailscale is not installed")
 
@@ -161,6 +161,46 @@ def test_a_replica_without_connections_is_named(edge: Edge):
 def test_a_replica_with_few_connections_is_a_warning(edge: Edge):
     edge.replies["vps2", tunnel.READY] = ok('200 0.01 no\n{"readyConnections":1}')
     assert the_fault(edge).status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("why", "hop"),
+    [
+        ("its Caddy did not answer", "caddy vps2"),
+        ("its tailnet address 100.102.55.88 is gone", "mesh vps2"),
+    ],
+)
+def test_a_replica_that_has_left_on_purpose_is_not_what_is_broken(edge: Edge, why: str, hop: str):
+    edge.replies["vps2", tunnel.READY] = REFUSED
+    edge.replies["vps2", tunnel.LEFT] = ok(f"age 7\n{why}\n")
+    fault = the_fault(edge)
+    assert (fault.status, fault.hop) == (Status.WARN, hop)
+    assert fault.seen == f"left on purpose 7 s ago: {why}"
+
+
+def test_a_caddy_that_hangs_explains_why_its_replica_has_left(edge: Edge):
+    edge.replies["vps2", tunnel.READY] = REFUSED
+    edge.replies["vps2", tunnel.LEFT] = ok("age 7\nits Caddy did not answer\n")
+    edge.replies["vps2", caddy_config.CONFIG] = Reply(status=28, text="")
+    found = diagnose(judge(edge.survey(), CHECKS))
+    assert {fault.first.hop for fault in faults(found)} == {"caddy vps2"}
+    (left,) = [f for f in found if f.subject == "replica on vps2"]
+    assert left.cause == "caddy vps2"
+
+
+def test_another_edges_caddy_that_a_replica_could_not_ask_is_told(edge: Edge):
+    edge.replies["vps1", "the tunnel's listener of vps2"] = Reply(status=28, text="000 5.0 no")
+    fault = the_fault(edge)
+    assert (fault.status, fault.seen) == (Status.WARN, "no answer")
+    assert fault.todo == "does a firewall on vps2 take port 8081 from 100.67.88.109?"
+
+
+def test_a_watch_that_does_not_run_is_told(edge: Edge):
+    units = edge.replies["vps1", host.UNITS].text
+    stopped = units.replace("twinedge-replica.service\nActiveState=active",
+                            "twinedge-replica.service\nActiveState=inactive")  # fmt: skip
+    edge.replies["vps1", host.UNITS] = ok(stopped)
+    assert the_fault(edge).subject == "watch beside the replica on vps1"
 
 
 def ingress(edge: Edge, change: str, to: str) -> list[Finding]:

@@ -49,6 +49,8 @@ def test_each_host_gets_the_configs_of_its_role(site: Site):
         "cloudflared-hosts",
         "cloudflared",
         "cloudflared-unit",
+        "replica",
+        "replica-unit",
         "sync",
         "sync-table",
         "lsyncd",
@@ -168,6 +170,7 @@ def test_the_one_edge_of_a_site_has_nobody_else_to_ask_and_no_second_listener(si
     files = render_for(alone, "vps2", "1234abcd")
     assert names.addresses(files["cloudflared-hosts"].text, CADDY) == ["127.0.0.1"]
     assert "(tunnel) {\n\tbind 127.0.0.1\n" in files["caddy"].text
+    assert "replica" not in files and "twinedge-replica" not in files["cloudflared-unit"].text
 
 
 def test_every_site_on_the_tailnet_serves_the_tailnet_and_access_from_alone(site: Site):

@@ -147,7 +147,7 @@ def test_a_deploy_is_remembered_with_its_steps(deploy: Callable[..., Done], site
     history = History(site.journal)
     (run,) = history.runs(since=NOON - timedelta(days=9000))
     assert (run.kind, run.status) == ("deploy", 0)
-    assert "vps1: 9 files put in place" in run.words
+    assert "vps1: 11 files put in place" in run.words
     assert "confirming" in [step.words for step in history.steps(run.id)]
 
 
