@@ -109,7 +109,7 @@ async def _socket(
     visit: web.Request, connection: Connection, reply: Reply, replica: dict[str, str]
 ) -> web.WebSocketResponse:
     chosen = [value for _, value in reply.headers]
-    socket = web.WebSocketResponse(protocols=chosen, max_msg_size=0)
+    socket = web.WebSocketResponse(protocols=chosen, max_msg_size=0, autoping=False)
     socket.headers.update(replica)
     await socket.prepare(visit)
     await connection.streams.relay(reply.id, socket)

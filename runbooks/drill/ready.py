@@ -17,7 +17,7 @@ from runbooks.cli import Session
 from runbooks.transaction.begin import new_run
 from tasks import probe
 from tasks.drill import preflight, restore
-from tasks.drill.faults import BY_NAME, Fault, hosts_for, make_fault, needs
+from tasks.drill.faults import BY_NAME, CLOUDFLARE, Fault, hosts_for, make_fault, needs
 from tasks.drill.load import Load, Question
 from tasks.drill.preflight import Objection
 from tasks.drill.vantage import Vantage, vantages
@@ -112,13 +112,13 @@ def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run:
 def _sockets(
     catalogue: Catalogue, service: Service, question: Question, seen: Sequence[Vantage]
 ) -> Sockets | None:
-    """Through each Caddy, which says who serves them; None where no path for them is known."""
+    """Through each Caddy and through Cloudflare; None where no path for them is known."""
     if service.websocket is None:
         return None
-    edges = {edge.name for edge in catalogue.edges}
+    through = {*(edge.name for edge in catalogue.edges), CLOUDFLARE}
     return Sockets(
         path=service.websocket,
-        vantages=[vantage for vantage in seen if vantage.name in edges],
+        vantages=[vantage for vantage in seen if vantage.name in through],
         signers=question.signers,
     )
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from tasks.drill.ledger import Moments, Row
 
+UNSIGNED = "not told"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Life:
@@ -29,9 +31,9 @@ class Lived:
     """The websockets of one vantage, of which `opened` were there when the fault struck.
 
     `closed` of these did not see the end of the drill; `without` is the longest time in seconds
-    that a client had none. `at_end` counts those that are open then by their host, and `apart`
-    those of them whose host is another than the one that answers requests. `refused` is why
-    none could be opened.
+    that a client had none. `at_end` counts those that are open then by their host ("" where nobody
+    signs, as through Cloudflare), and `apart` those of them whose host is another than the one
+    that answers requests. `refused` is why none could be opened.
     """
 
     vantage: str
@@ -53,8 +55,8 @@ class Lived:
             "of them closed": str(self.closed),
             "longest silence": f"{self.silence:.2f} s",
             "longest without one": f"{self.without:.2f} s",
-            "at the end with": ", ".join(sorted(self.at_end)) or "nobody",
-            "apart from requests": str(self.apart),
+            "at the end with": ", ".join(host or UNSIGNED for host in self.at_end) or "nobody",
+            "apart from requests": UNSIGNED if "" in self.at_end else str(self.apart),
         }
 
 
@@ -81,7 +83,7 @@ def _lived(
     first = [life for life in lives if life.opened < moments.fault <= _end(life, moments)]
     left = [life for life in lives if life.closed is None]
     clients = {life.client for life in first}
-    hosts = [life.served_by for life in left if life.served_by]
+    hosts = [life.served_by for life in left]
     return Lived(
         vantage=vantage,
         opened=len(first),
@@ -89,7 +91,7 @@ def _lived(
         silence=max((life.silence for life in lives), default=0.0),
         without=max((_without(lives, client, moments) for client in clients), default=0.0),
         at_end={host: hosts.count(host) for host in sorted(set(hosts))},
-        apart=sum(host != answered[-1] for host in hosts) if answered else 0,
+        apart=sum(host not in ("", answered[-1]) for host in hosts) if answered else 0,
         refused=refused,
     )
 

@@ -36,11 +36,12 @@ class WebSocket:
     heard: int = 0
 
     @classmethod
-    async def open(cls, connection: Connection, host: str, path: str) -> "WebSocket":
+    async def open(cls, connection: Connection, vantage: Vantage, path: str) -> "WebSocket":
         """Raises OSError, and BadAnswer where none is to be had at `path`."""
         headers = {
-            "Host": host,
+            "Host": vantage.hostname,
             "User-Agent": "twinedge-drill",
+            **vantage.headers,
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
@@ -111,6 +112,8 @@ class Sockets:
     async def _client(
         self, number: int, vantage: Vantage, now: Callable[[], float], ending: threading.Event
     ) -> None:
+        if vantage.resolvers:
+            await vantage.refresh()
         while not ending.is_set():
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -136,7 +139,7 @@ class Sockets:
     async def _open(self, vantage: Vantage) -> WebSocket:
         connection = await vantage.connect()
         try:
-            return await WebSocket.open(connection, vantage.hostname, self.path)
+            return await WebSocket.open(connection, vantage, self.path)
         except BaseException:
             connection.drop()
             raise

@@ -3,15 +3,16 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
 
-from tasks.drill.exchange import Connection
+from tasks.drill.exchange import Connection, Reply, Request
 from tasks.drill.vantage import Vantage
 from tasks.drill.websocket import EACH, Sockets
 from tasks.probe import blind_tls
@@ -50,9 +51,16 @@ class Held:
             self.thread.join()
 
 
-def held(port: int, path: str = "/socket.io/") -> Held:
+def held(
+    port: int, path: str = "/socket.io/", headers: Mapping[str, str] = MappingProxyType({})
+) -> Held:
     vantage = Loopback(
-        name="vps1", hostname="h.test", tls=blind_tls(), addresses=("127.0.0.1",), port=port
+        name="vps1",
+        hostname="h.test",
+        tls=blind_tls(),
+        addresses=("127.0.0.1",),
+        headers=headers,
+        port=port,
     )
     made = Held(sockets=Sockets(path=path, vantages=[vantage], signers={}))
     made.begin()
@@ -111,6 +119,22 @@ def test_a_path_without_websockets_is_told(organizr: Running):
     holding.end()
     assert holding.sockets.refused == {"vps1": "answered 405, not a websocket"}
     assert holding.sockets.lives == []
+
+
+def test_it_says_who_it_is_as_requests_do(organizr: Running, monkeypatch: pytest.MonkeyPatch):
+    """Access lets nobody in without its token."""
+    asked: list[dict[str, str]] = []
+    exchange = Connection.exchange
+
+    async def heard(connection: Connection, request: Request) -> Reply:
+        asked.append(dict(request.headers))
+        return await exchange(connection, request)
+
+    monkeypatch.setattr(Connection, "exchange", heard)
+    holding = held(port_of(organizr), headers={"CF-Access-Client-Id": "a"})
+    until(lambda: len(holding.sockets.open) == EACH)
+    holding.end()
+    assert {told["CF-Access-Client-Id"] for told in asked} == {"a"}
 
 
 def test_a_server_that_looks_after_its_clients_is_answered():

@@ -22,6 +22,7 @@ import aiohttp
 import httpx
 import pytest
 import yaml
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -570,6 +571,38 @@ def test_a_websocket_goes_through_the_tunnel(lab, shared):
         return heard
 
     assert asyncio.run(talk_and_let_tls_close()) == ("hello", b"\0\1")
+
+
+def test_who_gives_a_sign_of_life_through_the_tunnel_is_the_origin(quiet):
+    port = free_port()
+    rule = {"hostname": "open.edge.test", "service": f"http://127.0.0.1:{port}"}
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        assert (await socket.receive()).data == b"are you there?"
+        await socket.pong(b"yes")
+        await socket.receive()
+        return socket
+
+    async def ask() -> object:
+        app = web.Application()
+        app.router.add_get("/", answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        url, host = f"https://127.0.0.1:{quiet.visitors}/", {"Host": "open.edge.test"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(url, ssl=VISITORS_TLS, headers=host, autoping=False) as wire,
+        ):
+            await wire.ping(b"are you there?")
+            heard = (await wire.receive()).data
+        await runner.cleanup()
+        return heard
+
+    with quiet.connector("alive", ingress=[rule, CATCH_ALL]).connected():
+        assert asyncio.run(ask()) == b"yes"
 
 
 def test_each_replica_routes_by_its_own_file(lab, shared):

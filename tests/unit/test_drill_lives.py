@@ -33,6 +33,12 @@ def test_a_client_that_gets_no_other_is_without_one_until_the_end():
     assert seen.lines["at the end with"] == "nobody"
 
 
+def test_with_whom_one_is_that_nobody_signs_is_not_told():
+    seen = told(life(0, "", 1, None), life(1, "", 1, 10.25), life(1, "", 10.5, None))
+    assert (seen.opened, seen.closed, seen.at_end, seen.apart) == (2, 1, {"": 2}, 0)
+    assert seen.lines["at the end with"] == seen.lines["apart from requests"] == "not told"
+
+
 def test_one_that_is_closed_by_its_time_of_life_is_opened_again_and_again():
     seen = told(life(0, PRIMARY, 0, 9), life(0, PRIMARY, 9.5, 19), life(0, FALLBACK, 19.1, None))
     assert (seen.opened, seen.closed, seen.without) == (1, 1, 0.5)

@@ -67,6 +67,7 @@ class Origins:
             protocols=[name.strip() for value in protocols for name in value.split(",")],
             server_hostname=_server_hostname(rule),
             max_msg_size=0,
+            autoping=False,
         )
 
 

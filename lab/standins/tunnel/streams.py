@@ -11,6 +11,13 @@ from lab.standins.tunnel.wire import Frame
 
 Socket = ClientWebSocketResponse | web.WebSocketResponse
 Send = Callable[[Frame], Awaitable[None]]
+# Pings too: cloudflared copies bytes, so it is the other end that gives a sign of life.
+CARRIED = {
+    WSMsgType.TEXT: "text",
+    WSMsgType.BINARY: "binary",
+    WSMsgType.PING: "ping",
+    WSMsgType.PONG: "pong",
+}
 
 
 class Streams:
@@ -53,16 +60,21 @@ class Streams:
 
     async def _outward(self, identity: str, socket: Socket) -> None:
         async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                await self._send(Frame(id=identity, kind="text", body=message.data.encode()))
-            elif message.type is WSMsgType.BINARY:
-                await self._send(Frame(id=identity, kind="binary", body=message.data))
+            if kind := CARRIED.get(message.type):
+                data = message.data
+                body = data.encode() if isinstance(data, str) else bytes(data)
+                await self._send(Frame(id=identity, kind=kind, body=body))
         await self._send(Frame(id=identity, kind="close", body=b""))
 
 
 async def _inward(incoming: asyncio.Queue[Frame], socket: Socket) -> None:
     while (frame := await incoming.get()).kind != "close":
-        if frame.kind == "text":
-            await socket.send_str(frame.body.decode())
-        else:
-            await socket.send_bytes(frame.body)
+        match frame.kind:
+            case "text":
+                await socket.send_str(frame.body.decode())
+            case "ping":
+                await socket.ping(frame.body)
+            case "pong":
+                await socket.pong(frame.body)
+            case _:
+                await socket.send_bytes(frame.body)

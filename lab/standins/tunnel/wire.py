@@ -101,7 +101,7 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One websocket message, `kind` being text, binary or close."""
+    """One websocket message, `kind` being text, binary, ping, pong or close."""
 
     id: str
     kind: str
