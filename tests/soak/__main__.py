@@ -17,6 +17,7 @@ from tests.soak.inventory.batch import SIZE, InventoryBench
 from tests.soak.inventory.table import inventory_table
 from tests.soak.races import race
 from tests.soak.replica import FAULTS, ReplicaBench, replica_table
+from tests.soak.stops import ENDS, MOMENTS, StopsBench, stops_table
 from tests.soak.suites import KINDS, Kinds, pairs, suites_table
 from tests.soak.sync.batch import SyncBench, blows
 from tests.soak.sync.candidates import CANDIDATES, TREES
@@ -117,6 +118,17 @@ def _outage(name: str) -> Trial:
     return lambda _, bench: dict(bench.run(name))
 
 
+def stops(_: int) -> Iterator[tuple[str, Trial]]:
+    """A drill's stop of a container that takes its time, whose maker is killed in it."""
+    for moment in MOMENTS:
+        for end in ENDS:
+            yield f"{end} after {moment} s", _stop(moment, end)
+
+
+def _stop(moment: int, end: str) -> Trial:
+    return lambda _, bench: dict(bench.stop(moment, end))
+
+
 PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "transaction": transaction,
     "races": races,
@@ -127,6 +139,7 @@ PROOFS: Mapping[str, Callable[[int], Iterator[tuple[str, Trial]]]] = {
     "healthy": healthy,
     "inventory": inventory,
     "replica": replica,
+    "stops": stops,
 }
 BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "bounds": Bounds,
@@ -136,6 +149,7 @@ BENCHES: Mapping[str, Callable[[Lab], Any]] = {
     "healthy": Healthy,
     "inventory": InventoryBench,
     "replica": ReplicaBench,
+    "stops": StopsBench,
 }
 TABLES = {
     "transaction": transaction_table,
@@ -147,6 +161,7 @@ TABLES = {
     "healthy": healthy_table,
     "inventory": inventory_table,
     "replica": replica_table,
+    "stops": stops_table,
 }
 
 

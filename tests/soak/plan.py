@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 from tests.lab.points import Step
-from tests.soak.transaction import FAULTS, Cell
+from tests.soak.transaction import FAULTS, STORMS, Cell
 
 # What a deploy does on a host, in order: (name for the table, the command it is about to run).
 STEPS = {
@@ -38,10 +38,12 @@ STEPS = {
     "unlock": Step("rm -f */lock", 1),
 }
 # (controller, the host that is broken, the faults, the first step): the canary is broken
-# at every step in every way, the second edge where the first has committed already.
+# at every step in every way, the second edge where the first has committed already. What needs no
+# controller to go on is what a storm can disturb.
 BENCHES = (
     ("vps2", "vps1", FAULTS, "look"),
     ("client", "vps2", ("kill", "partition", "power-cut"), "arm the revert"),
+    ("client", "vps1", STORMS, "detach"),
 )
 
 

@@ -8,13 +8,13 @@ from tests.soak.plan import BENCHES, STEPS
 
 
 def transaction_table(lines: Sequence[dict[str, Any]]) -> str:
-    """One table for each broken host: a row a step, a column a fault."""
+    """One table for each controller and broken host: a row a step, a column a fault."""
     parts = []
     for controller, host, faults, _ in BENCHES:
         found = {
             (line["step"], line["cell"]["fault"]): line
             for line in lines
-            if line["cell"]["host"] == host
+            if (line["cell"]["controller"], line["cell"]["host"]) == (controller, host)
         }
         parts.append(f"### {host} broken, deployed from {controller}\n")
         parts.append("| just before | " + " | ".join(faults) + " |")

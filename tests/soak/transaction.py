@@ -21,12 +21,27 @@ from dataclasses import dataclass
 from lab.api import Lab
 from tests.lab import sites
 from tests.lab.conftest import shell
+from tests.lab.faults_of_verify import FAKETIME
 from tests.lab.points import Points, Step
 
 WINDOW = 12  # seconds; the shortest that a healthy commit of all files fits in
 RATE = 50  # requests per second
 GIVE_UP = 900  # seconds, on a machine however busy: what is not over by then never is
 FAULTS = ("kill", "partition", "power-cut", "disk-full", "fail", "hang")
+# The controller is killed, and until the host has settled: systemd reloads all the time, as in a
+# package upgrade, or whatever it starts from then on has a clock that is an hour off.
+STORMS = ("reloads", "clock -1h", "clock +1h")
+RELOADS = """\
+PATH=/usr/bin:/bin
+true > /run/storm
+(while [ -e /run/storm ]; do systemctl daemon-reload; sleep 0.5; done) > /dev/null 2>&1 &
+"""
+CLOCK = """\
+PATH=/usr/bin:/bin
+systemctl set-environment LD_PRELOAD=$(echo {faketime}) FAKETIME={by}
+systemctl kill -s KILL twinedge-revert 2>/dev/null || :
+"""
+CALM = "rm -f /run/storm; systemctl unset-environment LD_PRELOAD FAKETIME"
 FILES = (
     "/etc/caddy/Caddyfile",
     "/etc/cloudflared/config.yml",
@@ -163,6 +178,11 @@ class Bench:
         elif cell.fault == "disk-full":
             fill = "PATH=/usr/bin; cat /dev/zero > /fill 2>/dev/null; true"
             shell(self.lab, cell.host, fill)
+        elif cell.fault in STORMS:
+            deploy.kill()
+            by = cell.fault.removeprefix("clock ")
+            storm = RELOADS if by == "reloads" else CLOCK.format(faketime=FAKETIME, by=by)
+            shell(self.lab, cell.host, storm)
 
     def _settle(self, cell: Cell) -> list[str]:
         """Wait for the host to be done by itself, then end the fault."""
@@ -172,6 +192,8 @@ class Bench:
         wrong = [] if self.is_quiet(cell.host, GIVE_UP) else ["still pending or locked"]
         self.lab.heal()
         self.lab.run(cell.host, ["rm", "-f", "/fill"])
+        if cell.fault in STORMS:
+            shell(self.lab, cell.host, CALM)
         if cell.fault == "power-cut":
             # Its Caddy was up before the services were and holds them down for two checks
             # (20 s): the next cell's fault would be a second one.
