@@ -10,7 +10,7 @@ from tasks.checks.finding import Finding, Status
 class Felt(StrEnum):
     """From the worst to the best."""
 
-    UNGUARDED = "unguarded: strangers get in"
+    UNGUARDED = "open to strangers"
     DOWN = "down"
     PARTLY = "down on some ways"
     FALLBACK = "on its fallback"

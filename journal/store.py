@@ -78,7 +78,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is written, or nothing of it."""
+        """Everything inside is written, or nothing of it. One inside another is a part of it."""
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         with self._in_words():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -45,7 +45,8 @@ class Watch:
 
     def _alert(self, findings: Sequence[Finding], at: datetime) -> bool:
         """Could everybody be told? Where nothing waits, their addresses say so."""
-        alerting = Alerting(site=self.catalogue.site, history=self.history)
+        known = self.catalogue
+        alerting = Alerting(site=known.site, history=self.history, services=known.services)
         alerting.looked(findings, at)
         undelivered = alerting.deliver(at)
         for problem in undelivered:

@@ -64,10 +64,22 @@ def our_ports_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         owners.setdefault(port, f"data.tunnel.{key}")
 
 
+def channels_name_services(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for index, channel in enumerate(catalogue.site.alerts.channels):
+        for name in channel.services:
+            if name not in catalogue.services:
+                known = ", ".join(catalogue.services)
+                yield (
+                    f"data.alerts.channels.{index}.services",
+                    f"no service {name!r} (services: {known})",
+                )
+
+
 RULES = (
     control_is_a_host,
     the_page_has_a_caddy,
     tls_is_complete,
     schedule_is_possible,
     our_ports_are_apart,
+    channels_name_services,
 )

@@ -1,14 +1,16 @@
 """The one module that writes and reads what alerts remember: notices, messages, silences."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from pydantic import TypeAdapter
 
 from inventory.secret import redact
+from inventory.watch import Channel
+from journal.alerts.channel import wants
 from journal.alerts.notice import Kind, Notice
 from journal.alerts.words import Message
 from journal.store import Store, time_of
@@ -62,7 +64,7 @@ class Book:
         at: datetime,
         notices: Iterable[Notice],
         messages: Iterable[Message],
-        targets: Sequence[str],
+        channels: Sequence[Channel],
     ) -> None:
         """The outcome of a look: what is known now, and what is to be sent to whom."""
         with self._store.transaction() as db:
@@ -74,8 +76,20 @@ class Book:
                 [(n.problem.hop, redact(_notices().dump_json(n).decode())) for n in notices],
             )
             for message in messages:
-                _post(db, message, targets)
-            _forget(db, at, targets)
+                _post(db, message, [c.url for c in channels if wants(c, message)])
+            _forget(db, at, [channel.url for channel in channels])
+
+    def acknowledge(self, hops: Collection[str], operator: str) -> list[str]:
+        """End the reminders of these, or of all there are; which those were."""
+        with self._store.transaction() as db:
+            known = [
+                n for n in self.notices() if n.is_there and (not hops or n.problem.hop in hops)
+            ]
+            for notice in known:
+                seen = replace(notice, acknowledged=operator)
+                row = (redact(_notices().dump_json(seen).decode()), notice.problem.hop)
+                db.execute("UPDATE notices SET document = ? WHERE hop = ?", row)
+        return [notice.problem.hop for notice in known]
 
     def waiting(self) -> list[Delivery]:
         """What has not arrived yet, the oldest first."""

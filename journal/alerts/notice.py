@@ -29,7 +29,8 @@ class Notice:
 
     `looks` in a row have seen it; 0 when the last one found it `gone`. `told` is the
     status that people know, None when they know of nothing (or of its end). `changes` are
-    the times within the window at which it came or went.
+    the times within the window at which it came or went. `acknowledged` is who knows of it
+    and wants no reminder.
     """
 
     problem: Problem
@@ -41,6 +42,7 @@ class Notice:
     reminders: int = 0
     changes: tuple[datetime, ...] = ()
     flapping: bool = False
+    acknowledged: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -63,7 +65,7 @@ class Notice:
     def absent(self, at: datetime) -> "Notice":
         if not self.is_there:
             return self
-        return replace(self, looks=0, gone=at, changes=(*self.changes, at))
+        return replace(self, looks=0, gone=at, changes=(*self.changes, at), acknowledged="")
 
     def forgetting(self, rules: Alerts, at: datetime) -> "Notice":
         """Without the changes that have left the window."""
@@ -85,6 +87,8 @@ class Notice:
         return Kind.STILL if self._is_overdue(rules, at) else None
 
     def _is_overdue(self, rules: Alerts, at: datetime) -> bool:
+        if self.acknowledged:
+            return False
         assert self.told_at is not None, "who was told was told at a time"
         return at - self.told_at >= rules.still_after * (1 << self.reminders)
 
@@ -96,6 +100,7 @@ class Notice:
             told_at=at,
             reminders=self.reminders + 1 if kind is Kind.STILL else 0,
             flapping=kind is Kind.FLAPPING,
+            acknowledged="" if kind is Kind.WORSE else self.acknowledged,
         )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from inventory.errors import InventoryError
@@ -21,6 +21,7 @@ from tasks.checks.finding import Status
 PATIENCE = 3.0  # seconds to connect, and to be answered, at one address
 DEADLINE = 8.0  # seconds for all of them; what is not sent by then waits for the next run
 AT_ONCE = 30  # messages to one address in one run; services limit their rates
+LATE = timedelta(minutes=15)  # a message that waited so long says so, whatever it waited for
 SHORTEST = 6  # characters; a shorter part of an address is no token
 TALKATIVE = ("apprise", "urllib3", "requests")  # their debug logs hold addresses
 # A client that follows 301, 302 and 303 asks the new address with a GET, without the message,
@@ -38,6 +39,19 @@ TYPES = {
 }
 
 Outcome = tuple[Delivery, str]  # and why it did not arrive; "" when it did
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the other side made of a message: `error` is empty when it took it, `status` is
+    that of HTTP, where it speaks that."""
+
+    error: str = ""
+    status: int | None = None
+
+    def __str__(self) -> str:
+        said = f"answered {self.status}" if self.status else ""
+        return f"{self.error}{f' ({said})' if said else ''}" if self.error else said or "took it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +109,39 @@ def deliver(waiting: Iterable[Delivery], now: datetime, deadline: float) -> Iter
             del lines[delivery.target]
 
 
+def trial(urls: Sequence[str], message: Message, deadline: float) -> dict[str, Answer]:
+    """What each address makes of `message`, within `deadline` seconds."""
+    answers: queue.Queue[tuple[str, Answer]] = queue.Queue()
+    found = {url: Answer(error=f"no answer in {deadline:g} s") for url in urls}
+    end = time.monotonic() + deadline
+    with _statuses() as statuses:
+        for url in urls:
+            work = (url, message, statuses, answers)
+            threading.Thread(target=_try, args=work, daemon=True).start()
+        for _ in urls:
+            try:
+                url, answer = answers.get(timeout=max(end - time.monotonic(), 0.0))
+            except queue.Empty:
+                break
+            found[url] = answer
+    return found
+
+
+def _try(
+    url: str, message: Message, statuses: "_Statuses", answers: "queue.Queue[tuple[str, Answer]]"
+) -> None:
+    try:
+        error = Address(reference=url).send(message)
+    except Exception as failure:  # as in _work
+        error = f"apprise failed with {type(failure).__name__}"
+    status = statuses.seen.get(threading.get_ident())
+    answers.put((url, Answer(error=error, status=status)))
+
+
 def _work(line: Sequence[Delivery], now: datetime, outcomes: "queue.Queue[Outcome]") -> None:
     for delivery in line:
-        late = f"(told {duration(now - delivery.message.at)} late)" if delivery.tries else ""
+        age = now - delivery.message.at
+        late = f"(told {duration(age)} late)" if delivery.tries or age >= LATE else ""
         try:
             error = Address(reference=delivery.target).send(delivery.message, late)
         except Exception as failure:  # one of a hundred plugins; its words may hold the token
@@ -135,6 +179,33 @@ def _listening() -> Iterator[_Said]:
         yield said
     finally:
         logger.removeHandler(said)
+
+
+class _Statuses(logging.Handler):
+    """The last status of HTTP that each thread was answered, of urllib3's line on a request:
+    scheme, host, port, method, path, version, status, length. No more of it, it is secret."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.seen: dict[int, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (_, _, _, _, _, _, int(status), _) if record.thread:
+                self.seen[record.thread] = status
+
+
+@contextmanager
+def _statuses() -> Iterator[_Statuses]:
+    logger, statuses = logging.getLogger("urllib3.connectionpool"), _Statuses()
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(statuses)
+    try:
+        yield statuses
+    finally:
+        logger.removeHandler(statuses)
+        logger.setLevel(logging.WARNING)
 
 
 def _service(url: str) -> Any:

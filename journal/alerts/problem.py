@@ -1,13 +1,17 @@
 """Problem: what is wrong at one hop, with all that only follows from it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
+from inventory.catalogue import Service
+from journal.felt import Felt, felt
 from tasks.checks.diagnosis import Fault, faults
 from tasks.checks.finding import Finding, Status
 
 Part = tuple[str, str, str]  # check, subject, vantage
+UNKNOWN: Mapping[str, Service] = {}
+NAMED = 3  # services by their name, in a title
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +19,8 @@ class Problem:
     """Everything that one look found broken at `hop`.
 
     `what` is its worst fault in a few words, `services` are those that it touches,
-    `follow` counts the findings that it explains, `parts` are its own.
+    `follow` counts the findings that it explains, `parts` are its own. `felt` says what people
+    feel of it, where the services are known.
     """
 
     hop: str
@@ -29,6 +34,7 @@ class Problem:
     services: tuple[str, ...]
     follow: int
     parts: tuple[Part, ...]
+    felt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +46,13 @@ class Look:
     lost: frozenset[str]
 
     @classmethod
-    def of(cls, findings: Sequence[Finding]) -> "Look":
+    def of(cls, findings: Sequence[Finding], services: Mapping[str, Service] = UNKNOWN) -> "Look":
+        felt = {name: _felt(service, findings) for name, service in services.items()}
         return cls(
-            problems=problems(findings),
+            problems={
+                hop: replace(problem, felt=_words(problem.services, felt))
+                for hop, problem in problems(findings).items()
+            },
             known={part_of(finding): finding for finding in findings},
             lost=frozenset(_lost(findings)),
         )
@@ -57,6 +67,29 @@ class Look:
         if any(finding.status <= Status.OK for finding in found):
             return False
         return bool(found) or any(host in self.lost for host in problem.hosts)
+
+
+def _felt(service: Service, findings: Sequence[Finding]) -> Felt:
+    return felt(service, [finding for finding in findings if finding.service == service.name])
+
+
+def _words(services: Sequence[str], feelings: Mapping[str, Felt]) -> str:
+    """`plex and radarr down, organizr on its fallback`; "" where nobody feels it."""
+    hurt = {name: feelings.get(name, Felt.UNKNOWN) for name in services}
+    groups: dict[Felt, list[str]] = {}
+    for name, feeling in hurt.items():
+        if not feeling.is_well and feeling is not Felt.SPARE:
+            groups.setdefault(feeling, []).append(name)
+    return ", ".join(f"{some(groups[feeling])} {feeling}" for feeling in Felt if feeling in groups)
+
+
+def some(services: Sequence[str]) -> str:
+    """The first of them by name, the others by their number."""
+    names = list(services[:NAMED])
+    if len(services) > NAMED:
+        names.append(f"{len(services) - NAMED} more")
+    *first, final = names or [""]
+    return f"{', '.join(first)} and {final}" if first else final
 
 
 def part_of(finding: Finding) -> Part:

@@ -1,29 +1,36 @@
 """From a look to messages that have arrived: what is new, whom to tell, and what is left."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from inventory.catalogue import Site
+from inventory.catalogue import Service, Site
 from journal.alerts import post
-from journal.alerts.book import Book
+from journal.alerts.book import Book, Delivery
+from journal.alerts.channel import waits
 from journal.alerts.notice import follow_up
 from journal.alerts.problem import Look
+from journal.alerts.turn import turn
 from journal.alerts.words import messages, moment, unwatched
 from journal.history import History
 from journal.incidents import incidents
 from tasks.checks.finding import Finding
 
 SILENCING = ("deploy", "rollback", "drill")
+AT_ONCE = timedelta(minutes=1)  # a look that is so much older than the last one was overtaken
 LONGEST = timedelta(hours=1)  # of a run without an end: it was killed, its window is over
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alerting:
-    """The alerts of one site, with what its journal remembers. May raise JournalError."""
+    """The alerts of one site, with what its journal remembers. May raise JournalError.
+
+    A message says what people feel of `services`, where they are given.
+    """
 
     site: Site
     history: History
+    services: Mapping[str, Service] = field(default_factory=dict)
 
     @property
     def book(self) -> Book:
@@ -35,20 +42,32 @@ class Alerting:
         return max(self.site.alerts.unwatched_after, self.history.gap)
 
     def looked(self, findings: Sequence[Finding], at: datetime) -> None:
-        """Note what people are to be told after a look at everything; if there are any."""
-        rules, last = self.site.alerts, self.book.last_look()
-        if not rules.urls:
-            self.book.note(at, [], [], ())
-            return
-        quiet = self.silence(at) is not None
+        """Note what people are to be told after a look at everything; if there are any.
+
+        Of two runs that look at once, the second knows what the first has told; one that was
+        overtaken tells nothing.
+        """
+        rules = self.site.alerts
+        with self.history.store.transaction():
+            last = self.book.last_look()
+            if last and timedelta() <= last - at < AT_ONCE:
+                return
+            if not rules.everybody:
+                self.book.note(at, [], [], ())
+                return
+            self._note(findings, at, last)
+
+    def _note(self, findings: Sequence[Finding], at: datetime, last: datetime | None) -> None:
+        rules, quiet = self.site.alerts, self.silence(at) is not None
         watched = last is None or at - last <= self.patience
+        look = Look.of(findings, self.services)
         notices, news = follow_up(
-            self.book.notices(), Look.of(findings), at, rules, quiet=quiet, watched=watched
+            self.book.notices(), look, at, rules, quiet=quiet, watched=watched
         )
         told = list(messages(self.site.domain, news, at, self._links(at) if news else {}))
         if last and not watched and not quiet:
             told.insert(0, unwatched(self.site.domain, last, at))
-        self.book.note(at, notices, told, rules.urls)
+        self.book.note(at, notices, told, rules.everybody)
 
     def _links(self, at: datetime) -> dict[str, str]:
         """Hop -> where its last incident can be read, where there is a page."""
@@ -59,9 +78,20 @@ class Alerting:
         return {one.hop: f"https://{site.page_name}/{one.path}" for one in found}
 
     def deliver(self, at: datetime) -> list[str]:
-        """Send what waits; what does not arrive waits on. Tells why, one line an address."""
+        """Send what waits; what does not arrive waits on. Tells why, one line an address.
+
+        One run at a time: what another one is sending is not sent again.
+        """
+        with turn(self.history.store.path.parent, post.DEADLINE) as ours:
+            if not ours:
+                return [f"another run has been sending for over {post.DEADLINE:g} s"]
+            rules, local = self.site.alerts, at.astimezone()
+            due = [d for d in self.book.waiting() if not waits(rules, d.target, d.message, local)]
+            return self._send(due, at)
+
+    def _send(self, due: Sequence[Delivery], at: datetime) -> list[str]:
         problems = []
-        for delivery, error in post.deliver(self.book.waiting(), at, post.DEADLINE):
+        for delivery, error in post.deliver(due, at, post.DEADLINE):
             if error:
                 self.book.failed(delivery, error)
                 problems.append(f"{delivery.target}: {error}")
@@ -71,7 +101,8 @@ class Alerting:
 
     def unusable(self) -> list[str]:
         """Addresses that no message could be sent to, and why. Nothing is sent."""
-        read = ((url, post.Address(reference=url).problem) for url in self.site.alerts.urls)
+        urls = [channel.url for channel in self.site.alerts.everybody]
+        read = ((url, post.Address(reference=url).problem) for url in urls)
         return [f"{url}: {problem}" for url, problem in read if problem]
 
     def silence(self, at: datetime) -> str | None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from inventory.secret import redact
 from journal.alerts.notice import Kind, News
-from journal.alerts.problem import Problem
+from journal.alerts.problem import Problem, some
 from tasks.checks.finding import Status
 
 TOGETHER = 3  # more of one kind in one look are one message
@@ -18,7 +18,9 @@ NAMES = 8  # services named in one line
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What is sent. `status` is how bad it is; OK means good news. `hops` are what it is about."""
+    """What is sent. `status` is how bad it is; OK means good news. `hops` are what it is about,
+    `services` those that it touches; `severity` is the worst that it begins, goes on with or ends.
+    """
 
     at: datetime
     kind: Kind
@@ -26,6 +28,8 @@ class Message:
     title: str
     body: str
     hops: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    severity: Status = Status.FAILED
 
 
 def messages(
@@ -66,19 +70,31 @@ def _message(site: str, news: News, at: datetime, link: str) -> Message:
         title=_clip(f"{site}: {_headline(news)}"),
         body=_limited("\n".join(filter(None, (_body(news, at), link and f"more: {link}")))),
         hops=(news.notice.problem.hop,),
+        services=news.notice.problem.services,
+        severity=_severity(news),
     )
 
 
 def _together(site: str, kind: Kind, news: Sequence[News], at: datetime) -> Message:
     lines = [f"- {_clip(_headline(piece))}" for piece in news]
+    services = tuple(dict.fromkeys(n for piece in news for n in piece.notice.problem.services))
+    named = f"{some(services)}: " if services else ""
     return Message(
         at=at,
         kind=kind,
         status=max(map(_status, news)),
-        title=f"{site}: {len(news)} at once, {kind}: {news[0].notice.problem.hop} and more",
+        title=f"{site}: {named}{len(news)} at once, {kind}: {news[0].notice.problem.hop} and more",
         body=_limited("\n".join([*lines, "do: python runbooks/verify.py --quiet"])),
         hops=tuple(piece.notice.problem.hop for piece in news),
+        services=services,
+        severity=max(map(_severity, news)),
     )
+
+
+def _severity(news: News) -> Status:
+    """Who was told of a failure hears of its end, too."""
+    notice = news.notice
+    return max(notice.told or Status.OK, notice.problem.status if notice.is_there else Status.OK)
 
 
 def _status(news: News) -> Status:
@@ -88,6 +104,14 @@ def _status(news: News) -> Status:
 
 
 def _headline(news: News) -> str:
+    """The services first, as people feel them; then what is broken."""
+    problem = news.notice.problem
+    named = problem.felt if news.notice.is_there else ""
+    named = named or some(problem.services)
+    return f"{named}: {_news(news)}" if named else _news(news)
+
+
+def _news(news: News) -> str:
     problem = news.notice.problem
     state = f"{problem.hop} {WORDS[problem.status]}"
     match news.kind:
@@ -124,10 +148,10 @@ def _body(news: News, at: datetime) -> str:
 
 def _broken(news: News, at: datetime) -> Iterator[str]:
     problem, since = news.notice.problem, news.notice.since
+    yield _touched(problem)
+    yield _clip(f"hop: {problem.hop}" + (f", as {problem.why}" if problem.why else ""))
     yield _clip(f"{problem.what}: {problem.seen}, expected {problem.expected}")
     yield f"since {moment(since)}" + (f" ({duration(at - since)})" if at > since else "")
-    yield _clip(f"hop: {problem.hop}" + (f", as {problem.why}" if problem.why else ""))
-    yield _touched(problem)
     yield _clip(f"do: {problem.todo}") if problem.todo else ""
 
 

@@ -82,6 +82,7 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
             patience=int(patience.total_seconds()),
             written=_full(now),
             silence=alerting.silence(now),
+            acknowledged={n.problem.hop: n.acknowledged for n in book.notices() if n.acknowledged},
             picture=draw(present),
             heat=heat(catalogue, history.episodes(since=beginning(now)), now),
             marks=marks(happened, history.runs(since=beginning(now)), now),

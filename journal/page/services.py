@@ -39,7 +39,6 @@ LOOKS = {
     Felt.WELL: Look.OK,
     Felt.UNKNOWN: Look.UNKNOWN,
 }
-SAID = {Felt.UNGUARDED: "open to strangers"}
 ORDER = list(Felt)
 
 
@@ -236,4 +235,4 @@ def _said(state: Felt, group: Sequence[Row]) -> str:
         titles = [*titles[:NAMED], f"{more} more"] if more > 1 else titles
     *first, final = titles
     named = f"{', '.join(first)} and {final}" if first else final
-    return f"{named} {'are' if first else 'is'} {SAID.get(state, state)}"
+    return f"{named} {'are' if first else 'is'} {state}"

@@ -91,19 +91,23 @@ def install(lab: Lab, url: str) -> None:
     shell(lab, "vps2", "\n".join(script))
 
 
+TOLD = " down: new: host unraid is unreachable", ": recovered: host unraid"
+
+
 def test_a_power_cut_is_one_message_one_page_and_one_message_when_it_is_over(watched: Watched):
     lab = watched.lab
     watched.await_health()
     lab.power_cut("unraid")
     assert [watched.look() for _ in range(3)] == [3, 3, 3]
-    assert watched.titles == ["new: host unraid is unreachable"]
+    cut, back = (f"plex, radarr, sonarr and 2 more{words}" for words in TOLD)
+    assert watched.titles == [cut]
     assert "touches plex, radarr, sonarr, tautulli, sabnzbd" in watched.heard[0]["message"]
     assert watched.page[0].startswith("✗") and "✗ host unraid" in watched.page
-    assert "edge.test: new: host unraid is unreachable" in watched.page
+    assert f"edge.test: {cut}" in watched.page
     lab.power_on("unraid")
     settle(lab)
     watched.await_health()
-    assert watched.titles == ["new: host unraid is unreachable", "recovered: host unraid"]
+    assert watched.titles == [cut, back]
     assert watched.kept("host unraid") > 0 and watched.kept("TOKEN") == 0
     assert watched.page[0] == "✓ All is well"
 

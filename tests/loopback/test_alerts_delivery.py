@@ -34,10 +34,10 @@ def test_a_message_arrives_with_title_text_and_how_bad_it_is(alerting: Alerting,
     alerting.looked(look(), NOON + STEP)
     assert alerting.deliver(NOON + STEP) == []
     assert [(p["title"], p["type"]) for p in chat.posts] == [
-        ("home.example: new: service plex@unraid is broken", "failure"),
-        ("home.example: recovered: service plex@unraid", "success"),
+        ("home.example: plex: new: service plex@unraid is broken", "failure"),
+        ("home.example: plex: recovered: service plex@unraid", "success"),
     ]
-    assert chat.posts[0]["message"].startswith("plex@unraid: no connection, expected 200\nsince")
+    assert chat.posts[0]["message"].startswith("touches plex; 2 checks follow from it\nhop: ")
 
 
 def test_what_did_not_arrive_is_sent_by_the_next_runs_in_order_and_once(
@@ -55,7 +55,7 @@ def test_what_did_not_arrive_is_sent_by_the_next_runs_in_order_and_once(
     chat.status = 200
     assert alerting.deliver(NOON + 2 * STEP) == []
     assert alerting.deliver(NOON + 3 * STEP) == []
-    assert [title.split(": ")[1] for title in chat.titles] == ["new", "recovered"]
+    assert [title.split(": ")[2] for title in chat.titles] == ["new", "recovered"]
     assert "(told 10 min late)" in chat.posts[0]["message"]
     assert "late" not in chat.posts[1]["message"]
     assert alerting.book.waiting() == []
@@ -139,7 +139,7 @@ def test_a_time_in_which_nobody_looked_is_told_first(alerting: Alerting, chat: E
     alerting.deliver(NOON + timedelta(hours=3))
     assert [title.partition(": ")[2] for title in chat.titles] == [
         "nobody watched for 3 h",
-        "new: service plex@unraid is broken",
+        "plex: new: service plex@unraid is broken",
     ]
     assert "No look between 02 Mar 12:00 UTC and 02 Mar 15:00 UTC" in chat.posts[0]["message"]
 

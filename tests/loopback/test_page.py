@@ -135,7 +135,9 @@ def test_the_page_tells_of_deploys_drills_and_messages(broken: str):
     assert "deploy of 1234abcd: " in broken and "vps1: 5 files put in place" in broken
     assert "name: 0 of 600 lost, slowest 2.01 s, fallback after 2.0 s, back after 15.0 s" in broken
     assert "within the budget" in broken
-    assert "home.example: new: host unraid is unreachable" in broken
+    assert (
+        "home.example: plex, radarr, sonarr and 2 more: new: host unraid is unreachable" in broken
+    )
     assert f"{stamp(NOON + 11 * HOUR)}; waits" in broken
 
 
@@ -238,7 +240,9 @@ def test_a_page_that_is_old_by_the_reader_s_clock_says_first_that_nobody_has_loo
     file = tmp_path / "status.html"
     write(broken, file)
     shown = document(file, size=DESKTOP)
-    assert re.search(r'class="verdict bad">✗ Nobody has looked for \d+ days</p>', shown)
+    assert re.search(
+        r'class="verdict bad" id="verdict">✗ Nobody has looked for \d+ days</p>', shown
+    )
     assert '<span id="said">✗ Plex, Radarr and 3 more are down</span>' in shown
     assert re.search(r"<title>✗ Nobody has looked for \d+ days: home.example</title>", shown)
 

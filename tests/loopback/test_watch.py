@@ -29,7 +29,10 @@ def test_a_fault_is_told_once_and_its_end_once(
     assert [verify("--quiet").status for _ in range(3)] == [1, 1, 1]
     edge.strangers["plex"] = good
     assert verify("--quiet").status == 0
-    assert chat.titles == ["home.example: new: access is broken", "home.example: recovered: access"]
+    assert chat.titles == [
+        "home.example: plex open to strangers: new: access is broken",
+        "home.example: plex: recovered: access",
+    ]
     assert len(chat.pings) == 4
 
 
@@ -56,7 +59,7 @@ def test_a_silence_by_hand_keeps_alerts_back_until_it_ends(
     verify()
     assert chat.posts == []
     verify("--silence", "off")
-    assert chat.titles == ["home.example: new: access is broken"]
+    assert chat.titles == ["home.example: plex open to strangers: new: access is broken"]
 
 
 @pytest.mark.parametrize("span", ["2", "2x", "soon", "0h"])
@@ -149,4 +152,4 @@ def test_a_full_disk_ends_no_run_and_what_it_kept_back_is_told_when_there_is_roo
     with History(watched.journal).store.transaction() as db:
         db.execute("DROP TRIGGER full")
     verify()
-    assert chat.titles == ["home.example: new: access is broken"]
+    assert chat.titles == ["home.example: plex open to strangers: new: access is broken"]

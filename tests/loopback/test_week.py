@@ -59,13 +59,16 @@ FULL = ("Fri 18:00", "Fri 19:00")
 DEAF = ("Tue 08:00", "Tue 10:00")
 
 TOLD = [
-    ("Mon 03:20", "new: service plex@unraid is broken"),
-    ("Mon 05:00", "recovered: service plex@unraid"),
-    ("Tue 02:20", "new: host unraid is unreachable"),
-    ("Tue 10:00", "still: host unraid is unreachable"),  # told at 08:20, when nobody listened
-    ("Tue 16:00", "recovered: host unraid"),
-    ("Wed 11:00", "comes and goes: service sonarr@unraid"),
-    ("Wed 15:00", "steady again: service sonarr@unraid is well"),
+    ("Mon 03:20", "plex down: new: service plex@unraid is broken"),
+    ("Mon 05:00", "plex: recovered: service plex@unraid"),
+    ("Tue 02:20", "plex, radarr and sonarr down: new: host unraid is unreachable"),
+    (
+        "Tue 10:00",
+        "plex, radarr and sonarr down: still: host unraid is unreachable",
+    ),  # told at 08:20, when nobody listened
+    ("Tue 16:00", "plex, radarr and sonarr: recovered: host unraid"),
+    ("Wed 11:00", "sonarr: comes and goes: service sonarr@unraid"),
+    ("Wed 15:00", "sonarr: steady again: service sonarr@unraid is well"),
     ("Wed 20:20", "new: disk vps1 needs a look"),
     ("Wed 21:20", "worse: disk vps1 is broken"),
     ("Wed 22:40", "recovered: disk vps1"),
@@ -73,10 +76,10 @@ TOLD = [
     ("Fri 12:00", "new: disk unraid is broken"),
     ("Fri 15:00", "recovered: disk unraid"),
     ("Fri 19:00", "nobody watched for 1 h 20 min"),
-    ("Fri 19:20", "new: service plex@unraid is broken"),
-    ("Fri 20:00", "recovered: service plex@unraid"),
-    ("Sun 08:20", "new: service organizr@vps2 is broken"),
-    ("Sun 09:00", "recovered: service organizr@vps2"),
+    ("Fri 19:20", "plex down: new: service plex@unraid is broken"),
+    ("Fri 20:00", "plex: recovered: service plex@unraid"),
+    ("Sun 08:20", "organizr on its fallback: new: service organizr@vps2 is broken"),
+    ("Sun 09:00", "organizr: recovered: service organizr@vps2"),
 ]
 
 
@@ -184,7 +187,7 @@ def live(watch: Watch, at: datetime) -> None:
 def test_a_week_is_told_in_exactly_these_messages(week: Week):
     assert week.told == TOLD
     late = [post["title"] for post in week.posts if "late)" in post["message"]]
-    assert late == ["home.example: still: host unraid is unreachable"]
+    assert late == ["home.example: plex, radarr and sonarr down: still: host unraid is unreachable"]
     assert Book(week.history.store).waiting() == []
 
 
@@ -223,7 +226,7 @@ def test_the_page_shows_the_week(week: Week):
     assert cells[:7] == ["91.666 %", "41.666 %", "100 %", "100 %", "95.588 %", "100 %", "100 %"]
     assert "deploy of 1234abcd: " in week.page
     assert week.page.count("<h3>home.example: ") == 8
-    assert "home.example: recovered: service organizr@vps2</h3>" in week.page
+    assert "home.example: organizr: recovered: service organizr@vps2</h3>" in week.page
 
 
 # Hop, when it began, how long it lasted in minutes, and how many messages told of it.

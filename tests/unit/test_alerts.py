@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from inventory.watch import Alerts
+from inventory.hours import Hours
+from inventory.watch import Alerts, Channel
+from journal.alerts.channel import waits, wants
 from journal.alerts.notice import Notice, follow_up
 from journal.alerts.problem import Look
 from journal.alerts.words import BODY, Message, duration, messages
@@ -67,9 +69,9 @@ def test_an_edge_that_is_well_is_never_told_of(watch: Watch):
 
 def test_a_problem_is_told_once_it_was_seen_twice_in_a_row_and_once_when_it_is_over(watch: Watch):
     assert watch.sees(PLEX) == []
-    assert watch.sees(PLEX) == ["new: service plex@unraid is broken"]
+    assert watch.sees(PLEX) == ["plex: new: service plex@unraid is broken"]
     assert watch.sees(PLEX, times=5) == []
-    assert watch.sees() == ["recovered: service plex@unraid"]
+    assert watch.sees() == ["plex: recovered: service plex@unraid"]
     assert watch.sees(times=20) == []
 
 
@@ -81,10 +83,10 @@ def test_what_one_look_alone_has_seen_is_told_nobody(watch: Watch):
 def test_a_message_says_what_since_when_which_hop_and_what_to_do(watch: Watch):
     watch.sees(PLEX, times=2)
     assert watch.told[0].body.splitlines() == [
+        "touches plex; 2 checks follow from it",
+        "hop: service plex@unraid",
         "plex@unraid: no connection, expected 200",
         "since 02 Mar 12:00 UTC (5 min)",
-        "hop: service plex@unraid",
-        "touches plex; 2 checks follow from it",
         "do: on unraid: systemctl status plex",
     ]
     watch.sees(times=1)
@@ -96,22 +98,28 @@ def test_a_message_says_what_since_when_which_hop_and_what_to_do(watch: Watch):
 
 
 def test_a_dead_host_is_one_message_that_names_what_it_takes_with_it(watch: Watch):
-    assert watch.sees(dead("unraid"), times=2) == ["new: host unraid is unreachable"]
+    assert watch.sees(dead("unraid"), times=2) == [
+        "plex, radarr and sonarr: new: host unraid is unreachable"
+    ]
     assert "touches plex, radarr, sonarr; 12 checks follow from it" in watch.told[0].body
-    assert watch.sees() == ["recovered: host unraid"]
+    assert watch.sees() == ["plex, radarr and sonarr: recovered: host unraid"]
 
 
 def test_what_a_dead_host_hides_is_neither_over_nor_new(watch: Watch):
     watch.sees(PLEX, disk("unraid", 96), times=2)
-    assert watch.sees(dead("unraid"), times=40) == ["new: host unraid is unreachable"]
-    assert watch.sees(PLEX, disk("unraid", 96)) == ["recovered: host unraid"]
-    assert watch.sees() == ["recovered: disk unraid", "recovered: service plex@unraid"]
+    assert watch.sees(dead("unraid"), times=40) == [
+        "plex, radarr and sonarr: new: host unraid is unreachable"
+    ]
+    assert watch.sees(PLEX, disk("unraid", 96)) == [
+        "plex, radarr and sonarr: recovered: host unraid"
+    ]
+    assert watch.sees() == ["recovered: disk unraid", "plex: recovered: service plex@unraid"]
 
 
 def test_what_goes_on_is_told_again_and_each_time_twice_as_much_later(watch: Watch):
     watch.sees(PLEX, times=2)
     said = watch.sees(PLEX, times=7 * 24 * 12)
-    assert said == ["still: service plex@unraid is broken"] * 4
+    assert said == ["plex: still: service plex@unraid is broken"] * 4
     times = [message.at - watch.told[0].at for message in watch.told[1:]]
     assert times == [6 * HOUR, 18 * HOUR, 42 * HOUR, 90 * HOUR]
     assert "(6 h 5 min)" in watch.told[1].body
@@ -126,23 +134,23 @@ def test_a_warning_that_becomes_a_failure_is_told_as_worse_and_back_as_better(wa
 
 def test_what_comes_and_goes_is_one_message_and_one_when_it_keeps_still(watch: Watch):
     said = [title for n in range(100) for title in watch.sees(*[PLEX][: n % 2])]
-    assert said == ["comes and goes: service plex@unraid"]
+    assert said == ["plex: comes and goes: service plex@unraid"]
     assert "4 changes since 02 Mar 12:05 UTC" in watch.told[0].body
-    assert watch.sees(times=30) == ["steady again: service plex@unraid is well"]
+    assert watch.sees(times=30) == ["plex: steady again: service plex@unraid is well"]
     assert watch.notices == []
 
 
 def test_what_comes_and_goes_and_then_stays_broken_is_told_so_and_later_as_over(watch: Watch):
     for n in range(9):
         watch.sees(*[PLEX][: n % 2])
-    assert watch.sees(PLEX, times=20) == ["steady again: service plex@unraid is broken"]
-    assert watch.sees() == ["recovered: service plex@unraid"]
+    assert watch.sees(PLEX, times=20) == ["plex: steady again: service plex@unraid is broken"]
+    assert watch.sees() == ["plex: recovered: service plex@unraid"]
 
 
 def test_two_outages_in_an_hour_are_two_and_not_flapping(watch: Watch):
     watch.sees(PLEX, times=2)
     watch.sees(times=12)
-    assert watch.sees(PLEX, times=2) == ["new: service plex@unraid is broken"]
+    assert watch.sees(PLEX, times=2) == ["plex: new: service plex@unraid is broken"]
 
 
 def test_nothing_is_told_in_a_silence_and_afterwards_only_what_is_still_so(watch: Watch):
@@ -153,7 +161,7 @@ def test_nothing_is_told_in_a_silence_and_afterwards_only_what_is_still_so(watch
 def test_what_ends_in_a_silence_is_told_as_over_after_it(watch: Watch):
     watch.sees(PLEX, times=2)
     assert watch.sees(quiet=True, times=3) == []
-    assert watch.sees() == ["recovered: service plex@unraid"]
+    assert watch.sees() == ["plex: recovered: service plex@unraid"]
     assert "to 02 Mar 12:10 UTC" in watch.told[-1].body
 
 
@@ -166,21 +174,21 @@ def test_coming_and_going_in_a_silence_is_no_flapping(watch: Watch):
 def test_a_look_long_after_the_last_one_counts_as_the_first(watch: Watch):
     watch.sees(PLEX)
     assert watch.sees(PLEX, after=3 * HOUR) == []
-    assert watch.sees(PLEX) == ["new: service plex@unraid is broken"]
+    assert watch.sees(PLEX) == ["plex: new: service plex@unraid is broken"]
     assert "since 02 Mar 15:00 UTC" in watch.told[0].body
 
 
 def test_many_problems_at_once_are_one_message(watch: Watch):
     many = [disk(host, 99) for host in ("vps1", "vps2", "unraid")]
     (title,) = watch.sees(PLEX, *many, times=2)
-    assert title == "4 at once, new: disk unraid and more"
-    assert "- new: service plex@unraid is broken" in watch.told[0].body
+    assert title == "plex: 4 at once, new: disk unraid and more"
+    assert "- plex: new: service plex@unraid is broken" in watch.told[0].body
 
 
 def test_what_is_gone_from_the_catalogue_is_told_as_over(watch: Watch):
     watch.sees(PLEX, times=2)
     others = [finding for finding in healthy() if finding.service != "plex"]
-    assert watch.finds(others) == ["recovered: service plex@unraid"]
+    assert watch.finds(others) == ["plex: recovered: service plex@unraid"]
 
 
 def test_what_cannot_be_told_any_more_is_not_over(watch: Watch):
@@ -212,3 +220,70 @@ def test_no_message_is_longer_than_a_phone_takes(watch: Watch):
 )
 def test_durations_are_said_in_two_units(span: timedelta, words: str):
     assert duration(span) == words
+
+
+def acknowledge(watch: Watch) -> None:
+    watch.notices = [replace(notice, acknowledged="ann@vps2") for notice in watch.notices]
+
+
+def test_what_somebody_acknowledged_is_told_again_only_when_it_gets_worse_or_is_over(
+    watch: Watch,
+):
+    watch.sees(disk("vps1", 90), times=2)
+    acknowledge(watch)
+    assert watch.sees(disk("vps1", 90), times=12 * 12) == []
+    assert watch.sees(disk("vps1", 97), times=12 * 12) == [
+        "worse: disk vps1 is broken",
+        "still: disk vps1 is broken",
+    ]
+    acknowledge(watch)
+    assert watch.sees() == ["recovered: disk vps1"]
+    assert watch.sees(disk("vps1", 90), times=2) == ["new: disk vps1 needs a look"]
+    assert not any(notice.acknowledged for notice in watch.notices)
+
+
+FAILURES = Channel(url="env:A", severity="failure")
+OF_PLEX = Channel(url="env:A", services=("plex",))
+
+
+@pytest.mark.parametrize(
+    ("channel", "broken", "hears"),
+    [
+        (FAILURES, PLEX, 2),
+        (FAILURES, disk("vps1", 90), 0),
+        (OF_PLEX, PLEX, 2),
+        (OF_PLEX, dead("unraid"), 2),
+        (OF_PLEX, stopped("radarr", "unraid"), 0),
+        (OF_PLEX, disk("vps1", 97), 0),
+    ],
+)
+def test_a_channel_hears_the_beginning_and_the_end_of_what_it_asked_for(
+    watch: Watch, channel: Channel, broken: Broken, hears: int
+):
+    watch.sees(broken, times=2)
+    watch.sees()
+    assert sum(wants(channel, message) for message in watch.told) == hears
+
+
+def test_quiet_hours_hold_back_all_but_what_breaks(watch: Watch):
+    rules = Alerts(urls=("env:A",), quiet=(Hours.parse("22:00-07:00"),))
+    watch.sees(disk("vps1", 90), PLEX, times=2)
+    watch.sees()
+    held = {
+        message.title: waits(rules, "env:A", message, NOON.replace(hour=23))
+        for message in watch.told
+    }
+    assert held == {
+        "home.example: plex: new: service plex@unraid is broken": False,
+        "home.example: new: disk vps1 needs a look": True,
+        "home.example: recovered: disk vps1": True,
+        "home.example: plex: recovered: service plex@unraid": True,
+    }
+    assert not any(waits(rules, "env:A", message, NOON) for message in watch.told)
+
+
+def test_an_address_that_stands_twice_is_told_once_as_its_channel_says():
+    rules = Alerts(urls=("env:A", "env:B"), channels=(FAILURES,))
+    assert [(c.url, c.severity) for c in rules.everybody] == [
+        ("env:A", "failure"), ("env:B", "warning"),
+    ]  # fmt: skip

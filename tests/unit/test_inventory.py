@@ -53,6 +53,12 @@ MISTAKES = [
     ("services", "services.sonarr.hostname", "status", "is the name of the page (data.page.host"),
     ("defaults", "data.control", "unraid", "data.page: needs a Caddy beside it, but the control"),
     ("defaults", "data.alerts", {"urls": ["ntfy://x"]}, "data.alerts.urls.0: is not a secret"),
+    (
+        "defaults",
+        "data.alerts.channels",
+        [{"url": "env:A", "services": ["plx"]}],
+        "data.alerts.channels.0.services: no service 'plx'",
+    ),
     ("defaults", "data.alerts", {"still_after": "soon"}, "still_after: 'soon' is not a time such"),
     ("defaults", "data.alerts", {"flap": 3}, "data.alerts.flap: unknown key (known: flap_window"),
     ("services", "services.sonarr.hostname", "sonarr.example.org", "is outside the domain"),

@@ -1,23 +1,23 @@
 """Response times: percentiles of each hour, bounded, in a file that 0.1.0 still reads."""
 
-import io
 import subprocess
 import sys
-import tarfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from inventory.watch import Channel
 from journal import responses
+from journal.alerts.book import Book
+from journal.alerts.notice import Kind, Notice
+from journal.alerts.problem import Look
+from journal.alerts.words import Message
 from journal.history import History
 from journal.schema import ADDED
 from tasks.checks.finding import Finding, Status
-from tests.site import ROOT
-from tests.unit.looks import MINUTE, NOON, healthy
-
-FIRST_RELEASE = "28a754cf7061"  # 0.1.0
+from tests.unit.looks import MINUTE, NOON, healthy, look, stopped
 
 
 @pytest.fixture
@@ -82,32 +82,28 @@ def test_a_journal_of_before_gets_the_new_tables_and_keeps_its_rows(history: His
     assert [hour.median for hour in hours(again)] == [0.7]
 
 
-def test_the_first_release_reads_and_writes_on_after_a_rollback(history: History, tmp_path: Path):
+def test_the_first_release_reads_and_writes_on_after_a_rollback(
+    history: History, version_0_1_0: Path
+):
     history.look([plex(0.5)], NOON)
+    problem = Look.of(look(stopped("plex", "unraid"))).problems["service plex@unraid"]
+    known = Notice(problem=problem, since=NOON, looks=1, acknowledged="ann@vps2")
+    told = Message(at=NOON, kind=Kind.NEW, status=Status.FAILED, title="t", body="b", hops=("h",))
+    Book(history.store).note(NOON, [known], [told], [Channel(url="env:A")])
     history.close()
-    old = _checkout(tmp_path / "old")
     script = (
         "import sys; from datetime import datetime, UTC; from pathlib import Path;"
-        "from journal.history import History;"
-        "h = History(Path(sys.argv[1])); at = datetime.fromtimestamp(0, UTC);"
-        "print(len(h.episodes(since=at))); h.look([], at)"
+        "from journal.history import History; from journal.alerts.book import Book;"
+        "h = History(Path(sys.argv[1])); b = Book(h.store);"
+        "print(len(h.episodes(since=datetime.fromtimestamp(0, UTC))), len(b.notices()),"
+        " len(b.waiting())); h.look([], datetime.now(UTC));"
+        "b.note(datetime.fromtimestamp(0, UTC), b.notices(), [], ('env:A',))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(history.store.path)],
-        cwd=old, capture_output=True, text=True, check=False,
+        cwd=version_0_1_0, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("1\n", "")
-    assert len(hours(History(history.store.path))) == 1
-
-
-def _checkout(folder: Path) -> Path:
-    """The first release, from the repository's history."""
-    packed = subprocess.run(
-        ["git", "archive", FIRST_RELEASE, "journal", "tasks", "inventory"],
-        cwd=ROOT, capture_output=True, check=False,
-    )  # fmt: skip
-    if packed.returncode:
-        pytest.skip("this clone does not hold the first release")
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as tar:
-        tar.extractall(folder, filter="data")
-    return folder
+    assert (done.stdout, done.stderr) == ("1 1 1\n", "")
+    again = History(history.store.path)
+    assert len(hours(again)) == 1
+    assert len(Book(again.store).told_of("h", since=NOON, until=NOON + MINUTE)) == 1
