@@ -190,7 +190,8 @@ class Service(Strict):
     fallback; a write has `write_timeout`, since nobody may repeat it. What is at a path of
     `long_polls` or below it may stay silent as long as it likes. A drill asks `probe` (by
     default the health check's path), posts to `echo` and opens websockets at `websocket`. No
-    websocket outlives `stream_timeout` seconds, where it is given.
+    websocket outlives `stream_timeout` seconds, where it is given. It is to be usable `objective`
+    percent of the time.
     """
 
     name: Name
@@ -216,6 +217,7 @@ class Service(Strict):
     websocket: UrlPath | None = None
     stream_timeout: Annotated[float, Field(ge=10, le=86400)] | None = None
     budget: Budget = field(default_factory=Budget)
+    objective: Annotated[float, Field(gt=0, lt=100)] | None = None
 
     @property
     def placements(self) -> tuple[str, ...]:

@@ -36,6 +36,10 @@ class Incident:
         return max(finding.until for finding in self.findings)
 
     @property
+    def seconds(self) -> float:
+        return (self.end - self.begin).total_seconds()
+
+    @property
     def worst(self) -> Episode:
         return max(self.findings, key=lambda finding: finding.status)
 
@@ -44,6 +48,12 @@ class Incident:
         """Of its own page, beside the page; it stays the same for as long as it lasts."""
         hop = re.sub(r"[^a-z0-9]+", "-", self.hop.lower()).strip("-")
         return f"{FOLDER}/{self.begin:%Y%m%d-%H%M%S}-{hop}.html"
+
+
+def worst(found: Iterable[Incident], limit: int) -> list[Incident]:
+    """Failures before warnings, long ones before short ones."""
+    order = sorted(found, key=lambda one: (not one.worst.status.is_broken, -one.seconds))
+    return order[:limit]
 
 
 def incidents(episodes: Sequence[Episode], at: datetime | None) -> list[Incident]:

@@ -14,6 +14,7 @@ from journal.alerts.problem import problems
 from journal.alerts.tell import Alerting
 from journal.availability import WINDOWS, availability, of_service
 from journal.history import History
+from journal.objectives import objectives
 from tasks.checks.finding import Finding, Status
 
 Labels = Mapping[str, str]
@@ -93,16 +94,30 @@ def _of_the_past(catalogue: Catalogue, history: History, at: datetime) -> Iterat
     longest = max(WINDOWS.values())
     episodes = history.episodes(since=at - longest)
     shares = []
+    measured = {}
     for service in catalogue.services:
         stretches = of_service(episodes, service, at - longest, at)
-        for name, window in WINDOWS.items():
-            share = availability(stretches, at - window, at).share
-            if share is not None:
-                shares.append(({"service": service, "window": name.replace(" ", "")}, share))
+        measured[service] = {
+            name: availability(stretches, at - window, at) for name, window in WINDOWS.items()
+        }
+        for name, found in measured[service].items():
+            if found.share is not None:
+                shares.append(({"service": service, "window": name.replace(" ", "")}, found.share))
     yield _metric(
         "service_availability_ratio",
         "Of the watched time, the part in which users could use the service.",
         shares,
+    )
+    aims = objectives(catalogue.services.values(), measured)
+    yield _metric(
+        "service_objective_ratio",
+        "Of the watched time, the part in which users are to be able to use the service.",
+        (({"service": one.service}, one.percent / 100) for one in aims),
+    )
+    yield _metric(
+        "service_error_budget_left_ratio",
+        "What is left of the error budget of 30 days; below 0 when it is overdrawn.",
+        (({"service": o.service}, o.left_share) for o in aims if o.left_share is not None),
     )
     ended = [run for run in history.runs(since=at - longest, kind="deploy") if run.ended]
     yield _metric(

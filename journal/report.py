@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from inventory.catalogue import Service
+from inventory.schema import SCHEMA
 from journal import availability
+from journal.alerts.book import Book
 from journal.answers import Rehearsed, Tally, Trouble, events, rehearsed, tallies, troubles
 from journal.availability import WINDOWS, Availability, State, Stretch
 from journal.entries import Episode, Run
 from journal.history import History
+from journal.incidents import Incident, incidents, worst
+from journal.objectives import WINDOW, Objective, objectives
 
-SCHEMA = 1
+WORST = 5  # incidents that are told
 LONGEST = max(WINDOWS.values())
 
 Measured = Mapping[str, Mapping[str, Availability]]  # name -> window -> how available
@@ -30,6 +35,8 @@ class Report:
     services: Measured
     hops: Measured
     drills: Sequence[Rehearsed]
+    objectives: Sequence[Objective]
+    incidents: Sequence[Incident]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -45,26 +52,38 @@ class Report:
                 {"run": each.drill.run, **each.drill.document, "began": _moment(each.at)}
                 for each in self.drills
             ],
+            "objectives": {one.service: one.as_json() for one in self.objectives},
+            "incidents": [_incident(one) for one in self.incidents],
         }
 
 
 def make_report(
-    history: History, *, now: datetime, back: timedelta, hosts: Collection[str]
+    history: History,
+    *,
+    now: datetime,
+    back: timedelta,
+    hosts: Collection[str],
+    services: Iterable[Service] = (),
 ) -> Report:
-    """Looks `back` from `now` for changes; hops are those of `hosts` and of none."""
+    """Looks `back` from `now` for changes; hops are those of `hosts` and of none. `services`
+    may have objectives."""
     since = now - back
     episodes = history.episodes(since=now - max(LONGEST, back))
     here = [e for e in episodes if e.host is None or e.host in hosts]
     runs = history.runs(since=since)
+    measured = _measured(episodes, availability.services(episodes), availability.of_service, now)
+    month = [e for e in here if e.until >= now - WINDOWS[WINDOW]]
     return Report(
         since=since,
         now=now,
         troubles=troubles(here, since),
         events=events(runs),
         runs=tallies(runs),
-        services=_measured(episodes, availability.services(episodes), availability.of_service, now),
+        services=measured,
         hops=_measured(here, availability.hops(here), availability.of_hop, now),
         drills=rehearsed(history.drills(since=datetime.fromtimestamp(0, now.tzinfo))),
+        objectives=objectives(services, measured),
+        incidents=worst(incidents(month, Book(history.store).last_look()), WORST),
     )
 
 
@@ -94,6 +113,21 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
         "until": _moment(trouble.until),
         "over": trouble.over,
         "lasts": trouble.lasts,
+    }
+
+
+def _incident(one: Incident) -> dict[str, Any]:
+    return {
+        "hop": one.hop,
+        "status": one.worst.status.word,
+        "seen": one.worst.seen,
+        "begin": _moment(one.begin),
+        "end": _moment(one.end),
+        "seconds": round(one.seconds, 1),
+        "services": list(one.services),
+        "lasts": one.lasts,
+        "over": one.over,
+        "page": one.path,
     }
 
 

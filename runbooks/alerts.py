@@ -34,6 +34,7 @@ if __name__ == "__main__":
     flags().parse_args()  # what ends here needs nothing of what follows
 
 from inventory.errors import Exit, UsageError
+from inventory.schema import SCHEMA
 from inventory.watch import Channel
 from journal.alerts import channel as channels
 from journal.alerts import post
@@ -45,7 +46,6 @@ from runbooks.cli import Session, main, open_session, out, tell
 from runbooks.remember import open_history
 from runbooks.transaction.begin import operator
 
-SCHEMA = 1
 COLUMNS = 30
 
 

@@ -17,10 +17,13 @@ from rich.text import Text
 
 from inventory.errors import Exit, UsageError
 from inventory.fields import span
+from inventory.schema import SCHEMA
 from journal.answers import Downtime, Trouble, downtime, span_words
 from journal.availability import WINDOWS, Availability, State, hops, percent, services
 from journal.entries import Run
 from journal.history import History
+from journal.markdown import markdown
+from journal.objectives import WINDOW
 from journal.report import LONGEST, Report, make_report
 from runbooks.cli import Session, main, open_session, out, tell
 from runbooks.flags import parser
@@ -51,7 +54,9 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--all", action="store_true", help="also the hops that were never seen broken"
     )
-    made.add_argument("--json", action="store_true", help="as JSON")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="availability as Markdown")
     return made
 
 
@@ -70,12 +75,15 @@ def report(arguments: Namespace) -> int:
     hosts = {host.name for host in session.hosts}
     if not arguments.host and not arguments.role:
         hosts |= set(session.catalogue.appliances)
-    made = make_report(history, now=now, back=arguments.since, hosts=hosts)
-    if arguments.json:
-        print(json.dumps(made.as_json(), indent=1))
+    services = session.catalogue.services.values()
+    made = make_report(history, now=now, back=arguments.since, hosts=hosts, services=services)
+    if arguments.json or arguments.markdown:
+        print(json.dumps(made.as_json(), indent=1) if arguments.json else markdown(made).rstrip())
         return Exit.OK
     _show_changes(made)
     _show_availability(made, everything=arguments.all)
+    _show_objectives(made)
+    _show_incidents(made)
     _show_drills(made)
     return Exit.OK
 
@@ -108,7 +116,7 @@ def _downtime(found: Downtime | None) -> dict[str, object] | None:
         return None
     stretches = {"down": found.down, "partly": found.partly}
     told = {k: s and {"since": s.since, "until": s.until} for k, s in stretches.items()}
-    return vars(found) | told | {"lasts": found.lasts}
+    return {"schema": SCHEMA} | vars(found) | told | {"lasts": found.lasts}
 
 
 def _down_lines(found: Downtime) -> Iterator[str]:
@@ -211,6 +219,30 @@ def _row(name: str, windows: Mapping[str, Availability]) -> Text:
 
 def _was_down(windows: Iterable[Availability]) -> bool:
     return any(each.seconds[State.DOWN] for each in windows)
+
+
+def _show_objectives(made: Report) -> None:
+    if not made.objectives:
+        return
+    out.print()
+    out.print(f"Error budgets, {WINDOW}", style="bold")
+    for one in made.objectives:
+        left = span_words(one.left) if one.kept else f"OVERDRAWN by {span_words(-one.left)}"
+        words = f"objective {one.percent:g} %: {left} of {span_words(one.allowed)} left"
+        tell(f"  {one.service}", words if one.kept else words.removesuffix(" left"),
+             style="" if one.kept else "red", columns=NAME)  # fmt: skip
+
+
+def _show_incidents(made: Report) -> None:
+    out.print()
+    out.print(f"The worst incidents, {WINDOW}", style="bold")
+    for one in made.incidents:
+        touched = f" – {', '.join(one.services)}" if one.services else ""
+        lasted = f"{'so far ' if one.lasts else ''}{span_words(one.seconds)}"
+        words = f"{lasted}: {one.hop}: {one.worst.seen}{touched}"
+        tell(f"  {one.begin:%d %b %H:%M}", words, columns=16)
+    if not made.incidents:
+        tell("", "none", columns=2)
 
 
 def _show_drills(made: Report) -> None:

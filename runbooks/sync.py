@@ -50,6 +50,7 @@ if __name__ == "__main__":
 
 from inventory.catalogue import Sync
 from inventory.errors import Exit, UsageError
+from inventory.schema import SCHEMA
 from runbooks.cli import Session, main, open_session, out, refuse_unknown
 from runbooks.twoway.canary import verify
 from runbooks.twoway.conflicts import conflicts
@@ -66,7 +67,7 @@ def sync(arguments: Namespace) -> int:
     session = open_session(arguments)
     answers = answer(arguments, session, chosen(arguments, session))
     if arguments.json:
-        print(json.dumps([each.as_json() for each in answers], indent=1))
+        print(json.dumps([{"schema": SCHEMA} | each.as_json() for each in answers], indent=1))
     return Exit.OK if all(each.ok for each in answers) else Exit.FAILED
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inventory.errors import UsageError
+from inventory.schema import SCHEMA
 from inventory.secret import redact
 from tasks.checks.finding import Finding, Status
-
-SCHEMA_VERSION = 1
 
 
 def as_json(findings: Sequence[Finding], seconds: float, exit_status: int) -> str:
     """The document that docs/verify.schema.json describes."""
     document = {
-        "version": SCHEMA_VERSION,
+        "schema": SCHEMA,
+        "version": SCHEMA,  # as it was called before 0.2
         "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "seconds": round(seconds, 3),
         "exit": int(exit_status),

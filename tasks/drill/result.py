@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inventory.catalogue import Budget, Service
+from inventory.schema import SCHEMA
 from tasks.drill.faults import Fault
 from tasks.drill.ledger import Moments, Row
 from tasks.drill.lives import Lived, lived
 from tasks.drill.outage import Outage, Verdict, judge, outages
 from tasks.drill.websocket import Sockets
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
 
 from inventory.fields import span
@@ -12,7 +13,7 @@ from journal.entries import DrillEntry, Run
 from journal.history import History
 from tasks.checks.finding import Finding, Status
 from tests.runbook import Runbook
-from tests.site import Site
+from tests.site import ROOT, Site
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LOOK = 5  # minutes from one look to the next
@@ -242,3 +243,60 @@ def test_a_span_is_told_in_two_units_at_most(seconds: float, words: str):
 def test_a_time_that_is_none_is_refused(text: str):
     with pytest.raises(ValueError, match="is not a time such as"):
         span(text)
+
+
+def test_an_objective_says_what_is_left_of_its_error_budget(
+    report: Runbook, history: History, site: Site
+):
+    outage(history)
+    site.change("services", "services.plex.objective", 90)
+    made = json.loads(report("--json").out)["objectives"]["plex"]
+    assert (made["objective"], made["window"], made["kept"]) == (90, "30 d", True)
+    assert made["availability"] == pytest.approx(110 / 120, abs=0.001)
+    assert made["budget_seconds"] == pytest.approx(12 * 60, abs=5)
+    assert (made["spent_seconds"], made["left_seconds"]) == (
+        600, pytest.approx(120, abs=5),
+    )  # fmt: skip
+    assert "objective 90 %: " in report().out and " of 12 min left" in report().out
+    site.change("services", "services.plex.objective", 99.9)
+    assert json.loads(report("--json").out)["objectives"]["plex"]["kept"] is False
+    assert "objective 99.9 %: OVERDRAWN by 9 min" in report().out
+
+
+@pytest.mark.parametrize("wrong", [100, 0, "99.9 %", -1])
+def test_an_objective_that_is_none_is_refused(report: Runbook, site: Site, wrong: object):
+    site.change("services", "services.plex.objective", wrong)
+    done = report()
+    assert done.status == 2 and "plex.objective" in done.err
+
+
+def test_the_worst_incidents_are_told_failures_and_long_ones_first(
+    report: Runbook, history: History
+):
+    outage(history)
+    (one,) = json.loads(report("--json").out)["incidents"]
+    assert (one["hop"], one["seconds"], one["services"]) == ("service plex@unraid", 600.0, ["plex"])
+    assert one["page"].startswith("incidents/")
+    assert "10 min: service plex@unraid: no connection – plex" in report().out
+
+
+def test_the_report_as_markdown_is_tables_in_which_hostile_words_stay_text(
+    report: Runbook, history: History, site: Site
+):
+    site.change("services", "services.plex.objective", 99.9)
+    outage(history)
+    with history.store.transaction() as db:
+        db.execute("UPDATE episodes SET seen = '| <b>[x](y)' WHERE status = 4")
+    said = report("--markdown").out
+    assert "| service | 24 h | 7 d | 30 d | 90 d |" in said
+    assert "**overdrawn by 9 min**" in said
+    assert r"| service plex@unraid | \| \<b>\[x](y) | plex |" in said
+    assert report("--markdown", "--json").status == 2
+
+
+def test_the_json_is_as_its_published_schema_says(report: Runbook, history: History, site: Site):
+    site.change("services", "services.plex.objective", 99.9)
+    outage(history)
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(report("--json").out), schema)
+    assert json.loads(report("--down", "plex", "--json").out)["schema"] == 1
