@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from inventory.access import Access, Allow, Cloudflare, Rules, ZeroTrust
 from inventory.appliance import Appliance, at_port
 from inventory.fields import (
     Audience,
@@ -48,7 +49,6 @@ from inventory.watch import Alerts, Heartbeat, Metrics, Page
 
 Role = Literal["edge", "media"]
 Manager = Literal["systemd", "docker", "unraid"]
-Access = Literal["protected", "open", "tailnet"]
 
 TAILNET = ("100.64.0.0/10", "fd7a:115c:a1e0::/48")  # every tailnet's addresses
 SLOWEST = 10.0  # seconds that a read may take in a failover: header_timeout, then a last try of 5
@@ -230,6 +230,15 @@ class Service(Strict):
         return self.kind == "http" and self.access != "tailnet"
 
     @property
+    def is_protected(self) -> bool:
+        return self.is_public and self.access != "open"
+
+    @property
+    def rules(self) -> Rules:
+        """What it says itself of whom Access lets in."""
+        return self.access if isinstance(self.access, Rules) else Rules()
+
+    @property
     def has_failover(self) -> bool:
         return len(self.placements) > 1
 
@@ -316,14 +325,6 @@ class Tunnel(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZeroTrust(Strict):
-    """Cloudflare Access: the team, and the service token that `verify` may enter with."""
-
-    team: Name
-    service_token: SecretText | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tls(Strict):
     """Where Caddy's certificates come from."""
 
@@ -365,6 +366,7 @@ class Site(Strict):
     access_from: tuple[Network, ...] = ()
     tunnel: Tunnel
     access: ZeroTrust
+    cloudflare: Cloudflare | None = None
     tls: Tls
     resolver: Resolver
     journal: Memory = field(default_factory=Memory)
@@ -520,6 +522,10 @@ class Catalogue:
             else:
                 stops.append(one.stop_at(hop))
         return (*stops, one.stop)
+
+    def let_in(self, service: Service) -> Allow:
+        """Whom Access lets in to a protected service."""
+        return self.site.access.allow if service.rules.allow is None else service.rules.allow
 
     def on_port_80(self, edge: Host) -> Service | None:
         """The service that answers http:// on the tailnet in Caddy's place, where one does."""

@@ -9,7 +9,10 @@
     │   ├── LimitReached           1
     │   ├── NotPermitted           1
     │   ├── Rejected               1
-    │   └── OutcomeUnknown         1
+    │   ├── OutcomeUnknown         1
+    │   ├── NoZone                 1   outside/look.py
+    │   ├── Stale                  1   outside/apply.py
+    │   └── NotDone                1
     ├── JournalError               1   journal/store.py
     └── HostError                  1   tasks/shell.py
         ├── WrongHost              1

@@ -104,6 +104,13 @@ _url = _matching(
 )
 
 
+def _api(value: str) -> str:
+    """A token travels there: in the clear on this very machine alone. Raises ValueError."""
+    if not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", _url(value)):
+        raise ValueError(f"{value!r} is not https, and a token would travel in the clear")
+    return value.rstrip("/")
+
+
 def span(text: Any) -> timedelta:
     """`90s`, `20m`, `2h`, `3d`. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,4})([smhd])", str(text))
@@ -235,6 +242,25 @@ Uuid = Annotated[
         )
     ),
 ]
+Hex32 = Annotated[
+    str,
+    AfterValidator(
+        _matching("[0-9a-f]{32}", "an account id: 32 characters of 0-9 and a-f, in the dashboard")
+    ),
+]
+Email = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            rf"[A-Za-z0-9._%+'-]{{1,64}}@{_LABEL}(\.{_LABEL})+",
+            "an address such as me@home.example",
+        )
+    ),
+]
+Session = Annotated[
+    str, AfterValidator(_matching(r"[1-9][0-9]{0,3}[mh]", "a session such as 30m, 24h or 720h"))
+]
+ApiUrl = Annotated[str, AfterValidator(_api)]
 Line = Annotated[str, AfterValidator(_line)]
 TxtText = Annotated[Line, AfterValidator(_txt)]
 Text = Annotated[str, AfterValidator(_literal)]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from inventory import rules
+from inventory import audiences, rules
 from inventory.appliance import KEYS, Appliance
 from inventory.catalogue import Catalogue, Host, Service, Site, Sync
 from inventory.errors import InventoryError
@@ -26,6 +26,7 @@ SITE_KEYS = (
     "tunnel",
     "access",
     "access_from",
+    "cloudflare",
     "tls",
     "resolver",
     "journal",
@@ -90,6 +91,7 @@ def load_catalogue(config: Path) -> Catalogue:
     site = _site(files, defaults)
     hosts, appliances = _hosts(files, defaults)
     services, syncs = _services(files, site)
+    services = audiences.known(audiences.beside(files.services), services)
     mcp = _read(Mcp, read_yaml(files.mcp), _below(files.mcp))
     catalogue = Catalogue(
         config=config.resolve(),

@@ -43,8 +43,9 @@ def brief(value: object) -> str:
 
 
 def _where(location: Location, place: Place) -> str:
+    """The key; a part in parentheses is pydantic's word for one of several forms."""
     first = str(location[0]) if location else ""
-    return ".".join([place(first), *map(str, location[1:])])
+    return ".".join([place(first), *(str(p) for p in location[1:] if str(p)[:1] != "(")])
 
 
 def _wording(detail: ErrorDetails, kind: type[Any]) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from inventory import audiences
 from inventory.errors import UsageError
 from inventory.load import locate
 from inventory.source import MOVED, ROOT, SHORT, environment, git, read_source
@@ -97,7 +98,10 @@ def _files_of(checkout: Path) -> tuple[str, ...]:
     config = checkout / "config.yaml"
     if not config.is_file():
         raise InitRefused(f"{checkout} has no config.yaml: name the folder where a site's lies")
-    named = [config, *(path for key, path in vars(locate(config)).items() if key != "config")]
+    found = locate(config)
+    named = [config, *(path for key, path in vars(found).items() if key != "config")]
+    if audiences.beside(found.services).exists():
+        named.append(audiences.beside(found.services))
     outside = [path for path in named if not path.is_relative_to(checkout)]
     if outside:
         raise InitRefused(f"{config} names {outside[0]}, which does not lie in {checkout}")

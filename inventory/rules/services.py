@@ -55,6 +55,18 @@ def kinds_are_complete(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{service.name}.primary", "resolvers are all alike: use hosts"
 
 
+def somebody_is_let_in(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for service in catalogue.services.values() if catalogue.site.cloudflare else ():
+        if service.is_protected and catalogue.let_in(service).nobody:
+            yield (
+                f"{service.name}.access",
+                "lets nobody in: {allow: {emails: [me@home.example]}}, or for all services "
+                "data.access.allow in defaults.yaml",
+            )
+        if service.rules.service_token and not catalogue.site.access.service_token:
+            yield f"{service.name}.access.service_token", "needs data.access.service_token"
+
+
 def upstreams_make_sense(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for service in catalogue.services.values():
         if service.kind == "dns" and service.upstream != Upstream():
@@ -104,6 +116,7 @@ RULES = (
     placements_exist,
     placements_are_one_kind,
     kinds_are_complete,
+    somebody_is_let_in,
     upstreams_make_sense,
     hostnames_are_ours,
     ports_are_free,

@@ -1,0 +1,138 @@
+"""Cloudflare as the catalogue wants it: looked at, planned, carried out.
+
+An operation is given what was looked at, so that what is done is what was shown.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from inventory import audiences
+from inventory.catalogue import Catalogue
+from inventory.errors import UsageError
+from inventory.load import locate
+from outside.apply import Carrier
+from outside.client import Api, CloudError
+from outside.look import client_id, look
+from outside.plan import Plan, Step
+from outside.planning import make_plan
+from outside.seen import Seen
+from outside.token import read_token
+from outside.wanted import Mark
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is there, and what is to be done about it."""
+
+    seen: Seen
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What was done, in order, and the error that ended it. `audiences` are the AUD tags of all
+    our applications now, by public name.
+    """
+
+    done: tuple[Step, ...]
+    error: CloudError | None
+    audiences: Mapping[str, str]
+
+
+def open_api(catalogue: Catalogue, say: Say = lambda _: None) -> tuple[Api, str]:
+    """The API and its token's text. Raises UsageError where there is none, InventoryError."""
+    if catalogue.site.cloudflare is None:
+        raise UsageError("there is no API token: data.cloudflare.token in inventory/defaults.yaml")
+    token = read_token(catalogue.site.cloudflare.token)
+    return Api(catalogue.site.cloudflare.api, token, say=say), token
+
+
+def look_outside(
+    api: Api,
+    token: str,
+    catalogue: Catalogue,
+    *,
+    adopt: Collection[str] = (),
+    release: Collection[str] = (),
+) -> Outlook:
+    """Read everything, and plan. Raises CloudError, UsageError or InventoryError."""
+    reference = catalogue.site.access.service_token
+    seen = look(api, token, catalogue)
+    plan = make_plan(
+        catalogue,
+        seen,
+        service_token=client_id(reference) if reference else None,
+        adopt=adopt,
+        release=release,
+        now=datetime.now(UTC),
+    )
+    return Outlook(seen=seen, plan=plan)
+
+
+def refuse_plan(plan: Plan, *, many: bool) -> None:
+    """Raise CloudError where no step may be done, UsageError where somebody has to say so."""
+    if plan.problems:
+        raise CloudError("\n".join([*plan.problems, "nothing was changed at Cloudflare"]))
+    if plan.takes_many and not many:
+        names = ", ".join(f"{step.kind} {step.name}" for step in plan.taken)
+        raise UsageError(
+            f"that deletes {len(plan.taken)} of the {plan.ours} objects of ours ({names}): is the "
+            "catalogue whole? If it is, say --many"
+        )
+
+
+def carry_out(api: Api, outlook: Outlook, steps: Collection[Step], say: Say) -> Carried:
+    """Do `steps` of the plan, in order, until one fails."""
+    carrier = Carrier(api, outlook.seen, outlook.plan)
+    done: list[Step] = []
+    error: CloudError | None = None
+    for step in steps:
+        say(step.words)
+        try:
+            carrier.carry(step)
+        except CloudError as failure:
+            error = failure
+            break
+        done.append(step)
+    adopted = {
+        step.host: str(step.told.get("aud", ""))
+        for step in done
+        if step.kind == "application" and step.action == "adopt"
+    }
+    tags = {**outlook.plan.audiences, **adopted, **carrier.audiences}
+    return Carried(done=tuple(done), error=error, audiences=tags)
+
+
+def keep_audiences(catalogue: Catalogue, tags: Mapping[str, str]) -> str | None:
+    """Write the AUD tags for every ingress; gives the file where that changed it."""
+    path = audiences.beside(locate(catalogue.config).services)
+    old = audiences.read(path)
+    wanted = {
+        service.hostname: tag
+        for service in catalogue.public_services
+        if service.is_protected
+        if (tag := tags.get(service.hostname) or old.get(service.hostname, ""))
+    }
+    if wanted == old:
+        return None
+    audiences.write(path, wanted)
+    return str(path)
+
+
+def by_hand(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """(public name, what to set in the dashboard), for who gives us no token."""
+    target = Mark(tunnel=catalogue.site.tunnel.id).target
+    for service in catalogue.public_services:
+        if service.is_protected:
+            demanded = (
+                "" if service.audience else ", and its AUD tag as `audience` in services.yaml"
+            )
+            yield (
+                service.hostname,
+                "Zero Trust > Access > Applications: a self-hosted application with a policy"
+                f"{demanded}; before the record",
+            )
+        yield service.hostname, f"DNS > Records: CNAME to {target}, proxied"
