@@ -4,7 +4,7 @@ An operation is given what was looked at, so that what is done is what was shown
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from inventory import audiences
@@ -12,6 +12,7 @@ from inventory.catalogue import Catalogue
 from inventory.errors import UsageError
 from inventory.load import locate
 from outside.apply import Carrier
+from outside.audit import last_changes
 from outside.client import Api, CloudError
 from outside.look import client_id, look
 from outside.plan import Plan, Step
@@ -25,10 +26,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """What is there, and what is to be done about it."""
+    """What is there, and what is to be done about it.
+
+    `who` changed an object that is not as wanted, by its id; `nobody` says why that is not known.
+    """
 
     seen: Seen
     plan: Plan
+    who: Mapping[str, str] = field(default_factory=dict)
+    nobody: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,19 @@ def look_outside(
         release=release,
         now=datetime.now(UTC),
     )
-    return Outlook(seen=seen, plan=plan)
+    return _with_who(api, Outlook(seen=seen, plan=plan))
+
+
+def _with_who(api: Api, outlook: Outlook) -> Outlook:
+    """A plan needs no audit log, and a token need not be allowed to read it."""
+    ids = {step.id for step in outlook.plan.steps if step.action in ("change", "adopt")}
+    if not ids:
+        return outlook
+    try:
+        account = outlook.seen.zone.account.id
+        return replace(outlook, who=last_changes(api, account, ids, datetime.now(UTC)))
+    except CloudError as error:
+        return replace(outlook, nobody=f"who changed it last is not known: {error}")
 
 
 def refuse_plan(plan: Plan, *, many: bool) -> None:
@@ -107,16 +125,16 @@ def carry_out(api: Api, outlook: Outlook, steps: Collection[Step], say: Say) -> 
 
 
 def keep_audiences(catalogue: Catalogue, tags: Mapping[str, str]) -> str | None:
-    """Write the AUD tags for every ingress; gives the file where that changed it."""
+    """Write the AUD tags that every ingress has to demand; gives the file where one is new.
+
+    The tag of a name that is gone stays until then: nobody reads it.
+    """
     path = audiences.beside(locate(catalogue.config).services)
     old = audiences.read(path)
-    wanted = {
-        service.hostname: tag
-        for service in catalogue.public_services
-        if service.is_protected
-        if (tag := tags.get(service.hostname) or old.get(service.hostname, ""))
-    }
-    if wanted == old:
+    protected = [s.hostname for s in catalogue.public_services if s.is_protected]
+    known = {name: tags.get(name) or old.get(name) for name in protected}
+    wanted = {name: tag for name, tag in known.items() if tag}
+    if wanted.items() <= old.items():
         return None
     audiences.write(path, wanted)
     return str(path)

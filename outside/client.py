@@ -66,6 +66,7 @@ class _Error(BaseModel):
 class _Page(BaseModel):
     total_count: int | None = None
     per_page: int | None = None
+    cursor: str | None = None
 
 
 class _Envelope(BaseModel):
@@ -113,6 +114,18 @@ class Api:
     def every(self, path: str, *, per_page: int, **query: str | int) -> list[Json]:
         """Every entry of a list, from all its pages. Raises CloudError where any is missing."""
         return list(self._pages(path, per_page, query))
+
+    def log(self, path: str, *, limit: int, **query: str) -> Iterator[Json]:
+        """Every entry of a log, which goes on at a cursor. Raises CloudError."""
+        cursor: str | None = ""
+        for _ in range(PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            answer = self._read(path, {**query, **more, "limit": limit})
+            yield from answer.result or []
+            cursor = answer.result_info.cursor if answer.result_info else None
+            if not cursor:
+                return
+        raise NotAnswered(f"GET {path}: more than {PAGES} pages")
 
     def change(self, method: Method, path: str, body: Json | None = None) -> Any:
         """The `result` of a change, which is sent once. Raises CloudError."""

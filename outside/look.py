@@ -7,7 +7,7 @@ from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
 from inventory.secret import Secret
 from outside.client import Api, CloudError, Rejected
-from outside.seen import App, Policy, Record, Seen, ServiceToken, TunnelSeen, Zone
+from outside.seen import App, Connector, Policy, Record, Seen, ServiceToken, TunnelSeen, Zone
 from outside.token import standing
 
 # What a page may hold at the most, each list its own.
@@ -23,10 +23,12 @@ def look(api: Api, token: str, catalogue: Catalogue) -> Seen:
     zone = _zone(api, catalogue)
     account = zone.account.id
     access = f"/accounts/{account}/access"
+    tunnel = _tunnel(api, account, catalogue.site.tunnel.id)
     return Seen(
         zone=zone,
         until=standing(api, token, account).expires_on,
-        tunnel=_tunnel(api, account, catalogue.site.tunnel.id),
+        tunnel=tunnel,
+        connectors=_connectors(api, account, tunnel) if tunnel else (),
         records=Record.every(api.every(f"/zones/{zone.id}/dns_records", per_page=RECORDS)),
         apps=App.every(api.every(f"{access}/apps", per_page=APPS)),
         policies=Policy.every(api.every(f"{access}/policies", per_page=POLICIES)),
@@ -83,3 +85,10 @@ def _tunnel(api: Api, account: str, tunnel: str) -> TunnelSeen | None:
             return None
         raise
     return found
+
+
+def _connectors(api: Api, account: str, tunnel: TunnelSeen) -> tuple[Connector, ...]:
+    """Asked for by themselves: those in the tunnel's own object are announced to go."""
+    told = api.get(f"/accounts/{account}/cfd_tunnel/{tunnel.id}/connections")
+    every: tuple[Connector, ...] = Connector.every(told or [])
+    return every

@@ -44,7 +44,12 @@ def make_plan(
         steps=tuple(sorted(steps, key=lambda s: (s.turn, ORDER[s.action], s.host, s.name))),
         conflicts=tuple(one for one in found if isinstance(one, Conflict)),
         problems=tuple(problems),
-        notes=(*apps.notes, *records.notes, *_notes(seen, want, service_token, now)),
+        notes=(
+            *apps.notes,
+            *records.notes,
+            *_replicas(catalogue, seen),
+            *_notes(seen, want, service_token, now),
+        ),
         audiences=apps.audiences,
         policies=apps.policy_ids,
         ours=apps.ours + records.ours,
@@ -108,6 +113,20 @@ def _notes(seen: Seen, want: Wanted, service_token: str | None, now: datetime) -
         if record.name.startswith("*.") and record.content == want.mark.target:
             yield f"{record.name} leads to the tunnel: a name is led there once the ingress has it"
     yield from _shadows(seen, want)
+
+
+def _replicas(catalogue: Catalogue, seen: Seen) -> Iterator[str]:
+    """One process an edge runs the tunnel; `healthy` alone does not say that all do."""
+    there = [connector for connector in seen.connectors if connector.alive]
+    edges = len(catalogue.edges)
+    if len(there) > edges:
+        named = "; ".join(connector.words for connector in there)
+        yield (
+            f"{len(there)} REPLICAS RUN THE TUNNEL, and the catalogue has {edges} edges: does "
+            f"somebody else have its credentials? {named}"
+        )
+    elif len(there) < edges and catalogue.public_services:
+        yield f"{len(there)} of {edges} replicas of the tunnel are connected"
 
 
 def _shadows(seen: Seen, want: Wanted) -> Iterator[str]:

@@ -137,11 +137,30 @@ class TunnelSeen(Thing, frozen=True):
         return self.config_src == "cloudflare" or (not self.config_src and bool(self.remote_config))
 
 
+class Connector(Thing, frozen=True):
+    """One process that runs the tunnel: a replica. Its id is the connectorId of its /ready."""
+
+    version: Text = ""
+    conns: list[dict[str, Any]] | None = None
+
+    @property
+    def alive(self) -> list[dict[str, Any]]:
+        """Its connections; one that is pending is gone, and still told of for some minutes."""
+        return [conn for conn in self.conns or () if not conn.get("is_pending_reconnect")]
+
+    @property
+    def words(self) -> str:
+        places = sorted({str(conn.get("colo_name")) for conn in self.alive})
+        origins = sorted({str(conn.get("origin_ip")) for conn in self.alive})
+        return f"{self.id} ({self.version}, from {', '.join(origins)} to {', '.join(places)})"
+
+
 class Seen(BaseModel, frozen=True):
     """Everything that a plan is made from. `until` is when the token ends."""
 
     zone: Zone
     tunnel: TunnelSeen | None
+    connectors: tuple[Connector, ...] = ()
     records: tuple[Record, ...]
     apps: tuple[App, ...]
     policies: tuple[Policy, ...]

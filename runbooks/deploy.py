@@ -30,6 +30,10 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--plan", type=Path, metavar="FILE", help="apply just this plan, if the world is still so"
     )
+    made.add_argument("--hosts-alone", action="store_true", help="leave Cloudflare as it is")
+    made.add_argument(
+        "--many", action="store_true", help="delete more than a third of ours at Cloudflare"
+    )
     add_source_flags(made)
     return made
 
@@ -44,7 +48,7 @@ from inventory.source import Source
 from inventory.version import version
 from runbooks.cli import Session, main, open_session, out, tell_appliances, working
 from runbooks.remember import remembered
-from runbooks.transaction import approved, begin, introduce
+from runbooks.transaction import approved, begin, clouds, introduce
 from runbooks.transaction.rollout import Rollout, RolloutFailed
 from runbooks.transaction.show import done_words, show_done, show_plans
 from tasks import release, unbound
@@ -71,6 +75,7 @@ def deploy(arguments: Namespace) -> int:
     tell_appliances(session, arguments)
     strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
     introduce.show(session, strangers)
+    sky = clouds.beside(session, alone=_hosts_alone(arguments))
     refuse_odd(plans)
     states = {name: plan.state for name, plan in plans.items()}
     begin.refuse_unmounted(states)
@@ -82,7 +87,16 @@ def deploy(arguments: Namespace) -> int:
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
-    return apply(arguments, session, files, plans, strangers)
+    clouds.refuse(sky, plans, many=arguments.many)
+    clouds.before(session, sky)
+    apply(arguments, session, files, plans, strangers)
+    return clouds.after(session, sky)
+
+
+def _hosts_alone(arguments: Namespace) -> bool:
+    """Cloudflare leads to every edge, and a saved plan holds what hosts are to become."""
+    chosen = arguments.host or arguments.role or arguments.plan or arguments.plan_out
+    return bool(arguments.hosts_alone or chosen)
 
 
 def _approval(arguments: Namespace) -> approved.Data | None:

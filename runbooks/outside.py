@@ -44,23 +44,13 @@ if __name__ == "__main__":
     flags().parse_args()  # what ends here needs nothing of what follows
 
 from inventory.errors import Exit, UsageError
-from operations.outside import (
-    Carried,
-    Outlook,
-    by_hand,
-    carry_out,
-    keep_audiences,
-    look_outside,
-    open_api,
-    refuse_plan,
-)
+from operations.outside import Outlook, by_hand, look_outside, open_api, refuse_plan
 from outside.client import Api
-from outside.plan import Plan, Step
+from outside.plan import Step
 from runbooks import deploy
-from runbooks.cli import Session, err, main, open_session, out, tell, working
+from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.transaction import clouds
 from runbooks.transaction.rollout import RolloutFailed
-
-STYLES = {"create": "green", "delete": "red", "change": "yellow", "adopt": "yellow"}
 
 
 def outside(arguments: Namespace) -> int:
@@ -69,16 +59,15 @@ def outside(arguments: Namespace) -> int:
         raise UsageError("what is outside is there once for all hosts: no --host, no --role")
     if session.catalogue.site.cloudflare is None:
         return _by_hand(arguments, session)
-    api, token = open_api(session.catalogue, say=lambda words: err.print(words, markup=False))
-    with api:
+    with clouds.opened(session.catalogue) as (api, token):
         with working("looking at Cloudflare"):
             outlook = look_outside(
                 api, token, session.catalogue, adopt=arguments.adopt, release=arguments.release
             )
         if arguments.json:
-            print(json.dumps(as_json(outlook.plan), indent=2))
+            print(json.dumps(as_json(outlook), indent=2))
         else:
-            show_plan(outlook.plan)
+            clouds.show(outlook)
         if not arguments.apply:
             return Exit.FAILED if outlook.plan.problems else Exit.OK
         refuse_plan(outlook.plan, many=arguments.many)
@@ -104,10 +93,8 @@ def _apply(api: Api, session: Session, outlook: Outlook) -> int:
     if late:
         steps = [step for step in steps if step.turn.is_before_hosts]
         tell("later", f"{late}; a deploy goes on with: {', '.join(s.words for s in after)}")
-    with working("changing Cloudflare") as say:
-        carried = carry_out(api, outlook, steps, say)
-    ended = end(session, carried)
-    return Exit.FAILED if outlook.plan.conflicts or late else ended
+    clouds.do(session, api, outlook, steps)
+    return Exit.FAILED if outlook.plan.conflicts or late else Exit.OK
 
 
 def _not_as_wanted(session: Session) -> str:
@@ -121,54 +108,11 @@ def _not_as_wanted(session: Session) -> str:
     return f"the ingress of {', '.join(behind)} is not as the catalogue says" if behind else ""
 
 
-def end(session: Session, carried: Carried) -> int:
-    """Tell what was done, keep the AUD tags, and raise the error that ended it."""
-    for step in carried.done:
-        tell("done", step.words, style="green")
-    written = keep_audiences(session.catalogue, carried.audiences)
-    if written:
-        tell("written", f"{written}: what every ingress has to demand; commit it, and deploy")
-    if carried.error:
-        raise carried.error
-    return Exit.OK
-
-
-# --- words -------------------------------------------------------------------------------
-
-
-def show_plan(plan: Plan) -> None:
-    """Every step key by key, what stands in the way, and what is to be known."""
-    for step in plan.steps:
-        _show_step(step)
-    for conflict in plan.conflicts:
-        tell(conflict.host, f"{conflict.words}: {conflict.todo}", style="bold red")
-    for words in plan.problems:
-        tell("error", words, style="bold red")
-    for words in plan.notes:
-        tell("note", words, style="yellow")
-    if plan.is_done:
-        out.print(f"nothing to do: Cloudflare is as the catalogue says ({plan.ours} objects)")
-
-
-def _show_step(step: Step) -> None:
-    tell(step.host, f"{step.action} {_thing(step)}", style=STYLES.get(step.action, ""))
-    for change in step.changes:
-        tell("", f"{change.key}: {change.old} → {change.new}")
-    if step.waits:
-        tell("", f"waits {step.waits}", style="dim")
-
-
-def _thing(step: Step) -> str:
-    if step.kind == "record":
-        content = step.body.get("content") or step.told.get("content")
-        return f"record CNAME {step.name} → {content}" if content else f"record {step.name}"
-    return f"{step.kind} {step.name!r}"
-
-
-def as_json(plan: Plan) -> dict[str, object]:
+def as_json(outlook: Outlook) -> dict[str, object]:
     """The plan as other programs read it: no object of Cloudflare's as a whole."""
+    plan = outlook.plan
     return {
-        "steps": [_step_json(step) for step in plan.steps],
+        "steps": [_step_json(step, outlook.who.get(step.id)) for step in plan.steps],
         "conflicts": [{**asdict(one), "todo": one.todo} for one in plan.conflicts],
         "problems": list(plan.problems),
         "notes": list(plan.notes),
@@ -176,10 +120,10 @@ def as_json(plan: Plan) -> dict[str, object]:
     }
 
 
-def _step_json(step: Step) -> dict[str, object]:
+def _step_json(step: Step, who: str | None) -> dict[str, object]:
     keys: Iterable[str] = ("action", "kind", "host", "name", "id", "waits")
     changes = [asdict(change) for change in step.changes]
-    return {**{key: getattr(step, key) for key in keys}, "changes": changes}
+    return {**{key: getattr(step, key) for key in keys}, "changes": changes, "changed_by": who}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ While `holding`, whatever is asked and answered is held against the description 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +44,7 @@ class Clouds:
         self.cloud = Cloud(self.account, seen=self._hold)
         self.asked: list[Ask] = []
         self.holding = False
+        self.on_change: Callable[[Ask], None] = lambda _: None
         self.wrong: list[str] = []
         self.said: list[str] = []
         self.slept: list[float] = []
@@ -95,6 +96,8 @@ class Clouds:
 
     def _hold(self, ask: Ask, route: Route | None, answer: Answer) -> None:
         self.asked.append(ask)
+        if ask.method != "GET" and answer.status < 300:
+            self.on_change(ask)
         if route is None or not self.holding:
             return
         part = str(answer.status)

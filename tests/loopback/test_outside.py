@@ -80,7 +80,7 @@ def test_apply_writes_what_the_ingress_has_to_demand_and_goes_on_behind_it(
     hosts["behind"] = []
     assert run("--apply").status == 0
     assert PLEX in world.names
-    assert "nothing to do: Cloudflare is as the catalogue says (9 objects)" in run("--apply").out
+    assert "as wanted: 9 objects of ours" in run("--apply").out
 
 
 def test_no_record_comes_where_no_edge_can_be_asked(

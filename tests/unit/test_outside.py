@@ -9,7 +9,7 @@ from inventory.errors import InventoryError, UsageError
 from outside.apply import NotDone, Stale
 from outside.client import CloudError, NotAnswered, NotPermitted
 from outside.look import NoZone
-from tests.clouds import TUNNEL, USER, Clouds
+from tests.clouds import ACCOUNT, TUNNEL, USER, Clouds
 from tests.outsides import MARK, TARGET, World
 from tests.site import Site
 
@@ -451,3 +451,35 @@ def test_the_api_down_is_told_in_words(world: World):
 def test_no_plan_holds_the_token(settled: World):
     settled.app(PLEX)["session_duration"] = "1h"
     assert USER not in repr(settled.look())
+
+
+def test_drift_names_who_and_when(settled: World):
+    path = f"{settled.clouds.access}/policies/{settled.policy(PEOPLE)['id']}"
+    settled.clouds.account.tokens[ACCOUNT].actor = "mallory@home.example"
+    bypass = {"name": PEOPLE, "decision": "bypass", "include": [{"everyone": {}}]}
+    settled.clouds.ask("PUT", path, bypass, token=ACCOUNT)
+    (step,) = settled.plan().steps
+    who = settled.look().who[step.id]
+    assert who == "mallory@home.example by an API token at 2026-11-28 12:00:00 UTC"
+
+
+def test_a_token_that_may_not_read_the_audit_log_makes_the_same_plan(settled: World):
+    settled.record(PLEX)["proxied"] = False
+    settled.clouds.fault("denied", "logs/audit")
+    outlook = settled.look()
+    assert [step.words for step in outlook.plan.steps] == [f"change record {PLEX}"]
+    assert "Account Settings Read (Account)" in outlook.nobody
+
+
+def test_a_replica_that_nobody_knows_is_told_loudly_and_one_that_is_missing_is_noted(
+    settled: World,
+):
+    account = settled.clouds.account
+    assert not any("replica" in note.lower() for note in settled.plan().notes)
+    account.connect(TUNNEL, "0c0c0c0c-0000-4000-8000-000000000009", "203.0.113.9")
+    assert any("3 REPLICAS RUN THE TUNNEL" in note and "203.0.113.9" in note
+               for note in settled.plan().notes)  # fmt: skip
+    for client in account.connections[TUNNEL][1:]:
+        for conn in client["conns"]:
+            conn["is_pending_reconnect"] = True
+    assert "1 of 2 replicas of the tunnel are connected" in settled.plan().notes

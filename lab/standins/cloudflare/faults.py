@@ -62,5 +62,6 @@ def suffered(fault: Fault, ask: Ask, work: Callable[[Ask], Answer]) -> Answer:
             return refused(401, 1000, "Invalid API Token")
         case "short":
             answer = work(ask)
-            answer.body["result"] = answer.body["result"][:-1]
+            if isinstance(answer.body.get("result"), list):
+                answer.body["result"] = answer.body["result"][:-1]
             return answer
