@@ -11,6 +11,7 @@ from inventory.fields import (
     Email,
     Flag,
     Hex32,
+    Line,
     Name,
     SecretText,
     Session,
@@ -76,3 +77,12 @@ class Cloudflare(Strict):
     token: SecretText
     account: Hex32 | None = None
     api: ApiUrl = "https://api.cloudflare.com/client/v4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tailscale(Strict):
+    """Where the credential is: an access token, or beside `client` that OAuth client's secret."""
+
+    token: SecretText
+    client: Line | None = None
+    api: ApiUrl = "https://api.tailscale.com/api/v2"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inventory.access import Access, Allow, Cloudflare, Rules, ZeroTrust
+from inventory.access import Access, Allow, Cloudflare, Rules, Tailscale, ZeroTrust
 from inventory.appliance import Appliance, at_port
 from inventory.fields import (
     Audience,
@@ -367,6 +367,7 @@ class Site(Strict):
     tunnel: Tunnel
     access: ZeroTrust
     cloudflare: Cloudflare | None = None
+    tailscale: Tailscale | None = None
     tls: Tls
     resolver: Resolver
     journal: Memory = field(default_factory=Memory)

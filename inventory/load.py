@@ -27,6 +27,7 @@ SITE_KEYS = (
     "access",
     "access_from",
     "cloudflare",
+    "tailscale",
     "tls",
     "resolver",
     "journal",

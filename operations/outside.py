@@ -154,3 +154,6 @@ def by_hand(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 f"{demanded}; before the record",
             )
         yield service.hostname, f"DNS > Records: CNAME to {target}, proxied"
+    if catalogue.site.tailscale is None and catalogue.resolvers:
+        there = ", ".join(sorted(str(host.address) for host in catalogue.resolvers))
+        yield catalogue.site.domain, f"Tailscale > DNS: split DNS to {there}"

@@ -104,7 +104,10 @@ class Apps:
         """Why an application has to stay: a name that would be open without it."""
         for host in app.hosts:
             if host not in self._want.hosts and not records.goes(host):
-                return f"as long as the record of {host}, which is not ours, leads to the tunnel"
+                return (
+                    f"as long as the record of {host}, which is not ours, leads to the tunnel "
+                    f"(--release {host} leaves both as they are)"
+                )
         return ""
 
     def _policies_going(self, gone: set[str]) -> Iterator[Step]:

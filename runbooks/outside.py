@@ -1,4 +1,5 @@
-"""Bring Cloudflare to what the catalogue says: records, Access, policies.
+"""Bring Cloudflare and Tailscale to what the catalogue says: records, Access,
+policies, split DNS.
 
 Looks by default: prints what would be done, key by key, and changes nothing.
 --apply does it. Without an API token it lists what to set by hand.
@@ -45,10 +46,13 @@ if __name__ == "__main__":
 
 from inventory.errors import Exit, UsageError
 from operations.outside import Outlook, by_hand, look_outside, open_api, refuse_plan
+from operations.tailnet import carry_split_dns, look_split_dns
 from outside.client import Api
 from outside.plan import Step
+from outside.tailscale import SplitDns
 from runbooks import deploy
 from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.remember import remembered
 from runbooks.transaction import clouds
 from runbooks.transaction.rollout import RolloutFailed
 
@@ -57,15 +61,27 @@ def outside(arguments: Namespace) -> int:
     session = open_session(arguments)
     if arguments.host or arguments.role:
         raise UsageError("what is outside is there once for all hosts: no --host, no --role")
-    if session.catalogue.site.cloudflare is None:
-        return _by_hand(arguments, session)
+    site = session.catalogue.site
+    split = None
+    if site.tailscale:
+        with working("looking at Tailscale"):
+            split = look_split_dns(session.catalogue)
+    elif site.cloudflare is None and (arguments.apply or arguments.adopt or arguments.release):
+        open_api(session.catalogue)
+    part = _cloudflare if site.cloudflare else _by_hand
+    status = part(arguments, session, split)
+    return (_tailnet(arguments, session, split) if split else Exit.OK) or status
+
+
+def _cloudflare(arguments: Namespace, session: Session, split: SplitDns | None) -> int:
+    names = [name for name in arguments.adopt if not split or name != split.domain]
     with clouds.opened(session.catalogue) as (api, token):
         with working("looking at Cloudflare"):
             outlook = look_outside(
-                api, token, session.catalogue, adopt=arguments.adopt, release=arguments.release
+                api, token, session.catalogue, adopt=names, release=arguments.release
             )
         if arguments.json:
-            print(json.dumps(as_json(outlook), indent=2))
+            print(json.dumps(as_json(outlook) | _split_json(split), indent=2))
         else:
             clouds.show(outlook)
         if not arguments.apply:
@@ -74,16 +90,39 @@ def outside(arguments: Namespace) -> int:
         return _apply(api, session, outlook)
 
 
-def _by_hand(arguments: Namespace, session: Session) -> int:
-    if arguments.apply or arguments.adopt or arguments.release:
-        open_api(session.catalogue)
+def _by_hand(arguments: Namespace, session: Session, split: SplitDns | None) -> int:
+    listed = list(by_hand(session.catalogue))
     if arguments.json:
-        print(json.dumps({"by_hand": list(by_hand(session.catalogue))}, indent=2))
+        print(json.dumps({"by_hand": listed} | _split_json(split), indent=2))
         return Exit.OK
     out.print("no API token (data.cloudflare in inventory/defaults.yaml): to be set by hand")
-    for name, words in by_hand(session.catalogue):
+    for name, words in listed:
         tell(name, words)
     return Exit.OK
+
+
+def _tailnet(arguments: Namespace, session: Session, split: SplitDns) -> int:
+    """Split DNS, which leads to the resolvers: after all that they are to answer."""
+    if split.is_done:
+        _say(arguments, f"split DNS of {split.domain} as wanted: {', '.join(sorted(split.wanted))}")
+        return Exit.OK
+    _say(arguments, split.words)
+    if split.strangers and split.domain not in arguments.adopt:
+        strangers = ", ".join(sorted(split.strangers))
+        todo = f"python runbooks/outside.py --adopt {split.domain} --apply replaces it"
+        _say(arguments, f"{strangers} is no host of ours: {todo}", style="bold red")
+        return Exit.FAILED if arguments.apply else Exit.OK
+    if arguments.apply:
+        with working("changing Tailscale"), remembered(session, "outside") as record:
+            carry_split_dns(session.catalogue, split)
+            record.conclude(Exit.OK, split.words)
+        _say(arguments, split.words, style="green", label="done")
+    return Exit.OK
+
+
+def _say(arguments: Namespace, words: str, *, style: str = "", label: str = "tailscale") -> None:
+    if not arguments.json:
+        tell(label, words, style=style)
 
 
 def _apply(api: Api, session: Session, outlook: Outlook) -> int:
@@ -118,6 +157,13 @@ def as_json(outlook: Outlook) -> dict[str, object]:
         "notes": list(plan.notes),
         "ours": plan.ours,
     }
+
+
+def _split_json(split: SplitDns | None) -> dict[str, object]:
+    if split is None:
+        return {}
+    named = {key: sorted(getattr(split, key)) for key in ("there", "wanted", "strangers")}
+    return {"split_dns": {"domain": split.domain, **named}}
 
 
 def _step_json(step: Step, who: str | None) -> dict[str, object]:

@@ -173,13 +173,16 @@ class Play:
     # --- what has to be true -----------------------------------------------------------
 
     def _end(self) -> None:
-        """Applies, and what stands in the way is adopted, until nothing is to be done."""
+        """Applies until nothing is to be done; what stands in the way is adopted, and what has to
+        stay, since somebody else's record still leads there, is released.
+        """
         for _ in range(ROUNDS):
             plan = self.world.plan()
             if plan.is_done:
                 break
             hosts = sorted({c.host for c in plan.conflicts if c.adoptable})
-            self.world.apply(adopt=hosts)
+            stay = sorted({s.host for s in plan.steps if s.waits and s.action == "delete"})
+            self.world.apply(adopt=hosts, release=stay)
         else:
             left = [step.words for step in plan.steps] + [c.words for c in plan.conflicts]
             self.wrong.append(f"after {ROUNDS} rounds there is still to do: {left}")

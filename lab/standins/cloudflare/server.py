@@ -8,30 +8,39 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from lab.standins.cloudflare.account import Account, Token
-from lab.standins.cloudflare.answer import Ask
+from lab.standins.cloudflare.answer import Answer, Ask
 from lab.standins.cloudflare.api import NAME, Cloud
 from lab.standins.process import address
 
 PREFIX = "/client/v4"
 
 
+class Answering(Protocol):
+    """What answers requests: this stand-in, or Tailscale's."""
+
+    def answer(self, ask: Ask) -> Answer: ...
+
+
 @contextmanager
-def serving(cloud: Cloud, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(
+    cloud: Answering, host: str = "127.0.0.1", port: int = 0, prefix: str = PREFIX
+) -> Iterator[str]:
     """Serves `cloud` in a thread; gives the base URL of its API."""
-    with ThreadingHTTPServer((host, port), _handler(cloud)) as server:
+    with ThreadingHTTPServer((host, port), _handler(cloud, prefix)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
-            yield f"http://{host}:{server.server_port}{PREFIX}"
+            yield f"http://{host}:{server.server_port}{prefix}"
         finally:
             server.shutdown()
             thread.join()
 
 
-def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
+def _handler(cloud: Answering, prefix: str) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,10 +52,10 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             ask = Ask(
                 method=self.command,
-                path=url.path.removeprefix(PREFIX),
+                path=url.path.removeprefix(prefix),
                 query=dict(parse_qsl(url.query)),
                 token=self.headers.get("Authorization", "").removeprefix("Bearer "),
-                body=json.loads(sent) if sent else None,
+                body=_body(sent, self.headers.get("Content-Type", "")),
             )
             with lock:
                 answer = cloud.answer(ask)
@@ -67,6 +76,12 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: object) -> None: ...
 
     return Handler
+
+
+def _body(sent: bytes, kind: str) -> Any:
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(sent.decode()))
+    return json.loads(sent) if sent else None
 
 
 def main() -> None:
