@@ -13,8 +13,10 @@ from journal.alerts.book import Book
 from journal.alerts.problem import problems
 from journal.alerts.tell import Alerting
 from journal.availability import WINDOWS, availability, of_service
+from journal.felt import felt
 from journal.history import History
 from journal.objectives import objectives
+from journal.responses import latest
 from tasks.checks.finding import Finding, Status
 
 Labels = Mapping[str, str]
@@ -40,6 +42,7 @@ def metrics(
     """The whole file after a look at everything. May raise JournalError."""
     told = [
         *_of_the_look(findings, at),
+        _of_services(catalogue, history, findings, at),
         *_of_alerts(catalogue, history, at),
         *_of_the_past(catalogue, history, at),
     ]
@@ -80,6 +83,24 @@ def _of_the_look(findings: Sequence[Finding], at: datetime) -> Iterator[Metric]:
         "service_response_seconds",
         "How long the health check took, as seen from there.",
         ((_placement(f), f.seconds) for f in direct if f.status is Status.OK and f.seconds),
+    )
+
+
+def _of_services(
+    catalogue: Catalogue, history: History, findings: Sequence[Finding], at: datetime
+) -> Metric:
+    own: dict[str | None, list[Finding]] = {}
+    for finding in findings:
+        own.setdefault(finding.service, []).append(finding)
+    seconds = latest(history.store, at)
+    states = {
+        name: felt(service, own.get(name, ()), seconds.get(name))
+        for name, service in catalogue.services.items()
+    }
+    return _metric(
+        "service_state",
+        "1 for what the users of the service feel, as the page says it.",
+        (({"service": n, "state": state.name.lower()}, 1.0) for n, state in states.items()),
     )
 
 

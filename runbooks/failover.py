@@ -185,19 +185,20 @@ def drill(session: Session, plan: Plan, arguments: Namespace) -> DrillResult:
     with remembered(session, "drill", plan.run.id, show=say_event) as record:
         result = Rehearsal(session=session, plan=plan, say=record.step).perform()
         prove_undone(session, plan)
+        before = record.last_drill(result)
         record.drilled(result)
-        serve(session, plan, result)
+        serve(session, plan, report(result, before))
         record.conclude(Exit.OK if result.kept else Exit.FAILED, result.words)
     path = arguments.report or REPORTS / f"drill-{plan.run.id}-{plan.service.name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report(result), encoding="utf-8")
+    path.write_text(report(result, before), encoding="utf-8")
     show_result(result, path)
     if arguments.ledger:
         write_ledger(arguments.ledger, result.rows)
     return result
 
 
-def serve(session: Session, plan: Plan, result: DrillResult) -> None:
+def serve(session: Session, plan: Plan, text: str) -> None:
     """The report beside the page, where there is one; a drill never fails for it."""
     page = session.catalogue.site.page
     if page:
@@ -206,7 +207,7 @@ def serve(session: Session, plan: Plan, result: DrillResult) -> None:
 
         file = Path(page.directory) / report_path(plan.run.id, plan.service.name)
         try:
-            write(report(result), file)
+            write(text, file)
         except OSError as error:
             err.print(f"page: {file}: {error.strerror}", style="yellow", markup=False)
 

@@ -1,11 +1,11 @@
 """Every run goes into the history: that it began, what it did and found, how it ended."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from inventory.catalogue import Catalogue, Memory, Site
 from inventory.errors import Exit
@@ -66,6 +66,18 @@ class Record:
         at = datetime.now(UTC)
         quiet = Silence(until=at + span, reason=reason)
         self._tell(lambda history: Book(history.store).silence(quiet, self.run.operator, at))
+
+    def last_drill(self, result: DrillResult) -> Mapping[str, Any] | None:
+        """The document of the last drill of the same service, fault and host, if any."""
+        kind = (result.service, result.fault.kind, result.fault.host)
+
+        def find(history: History) -> Mapping[str, Any] | None:
+            known = history.drills(since=datetime.fromtimestamp(0, UTC))
+            alike = (d.document for _, d in known if (d.service, d.fault, d.host) == kind)
+            return next(alike, None)
+
+        history = self.history
+        return self._try(lambda: find(history)) if history else None
 
     def drilled(self, result: DrillResult) -> None:
         entry = DrillEntry(

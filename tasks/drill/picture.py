@@ -1,8 +1,9 @@
 """The timeline of a drill as shapes, and the report that holds them. Pure: rows in, HTML out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.configs.render import environment
 from tasks.drill.ledger import Moments, Row
@@ -72,8 +73,11 @@ class Scale:
         return next((step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if step >= least), 10.0)
 
 
-def report(result: DrillResult) -> str:
-    """The whole page: verdict, picture, numbers, losses. It needs nothing but itself."""
+def report(result: DrillResult, before: Mapping[str, Any] | None = None) -> str:
+    """The whole page: verdict, numbers, picture, losses. It needs nothing but itself.
+
+    `before` is the document of the last drill of the same kind, to compare with.
+    """
     scale = Scale(begin=0.0, end=max(row.due for row in result.rows) + 0.1)
     panels = list(_panels(result, scale))
     text: str = (
@@ -85,6 +89,10 @@ def report(result: DrillResult) -> str:
             rate=f"{result.rate:g}",
             began=f"{result.began:%Y-%m-%d %H:%M:%S} UTC",
             panels=panels,
+            hosts=_hosts(result),
+            numbers=[(outage.vantage, _numbers(vars(outage))) for outage in result.outages],
+            before=_before(before) if before else [],
+            before_began=str(before["began"]) if before else "",
             width=WIDTH,
             height=(panels[-1].bottom if panels else TOP) + AXIS,
             left=LEFT,
@@ -99,6 +107,32 @@ def report(result: DrillResult) -> str:
         )
     )
     return text
+
+
+def _hosts(result: DrillResult) -> dict[str, str]:
+    """Who the colours are: the hosts that answered as each kind."""
+    found: dict[str, set[str]] = {"primary": set(), "fallback": set()}
+    for row in result.rows:
+        kind = _kind(row, result.fault.broken_for(row.vantage))
+        if kind in found:
+            found[kind].add(row.served_by)
+    return {kind: f"{kind} ({', '.join(sorted(hosts))})" if hosts else kind
+            for kind, hosts in found.items()}  # fmt: skip
+
+
+def _before(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(vantage["vantage"]), _numbers(vantage)) for vantage in document["vantages"]]
+
+
+def _numbers(outage: Mapping[str, Any]) -> str:
+    """What one vantage lived through, in a line; of an Outage or of its document."""
+    words = [f"{outage['lost_reads'] + outage['lost_writes']} of {outage['asked']} lost"]
+    words.append(f"slowest {outage['slowest']:.2f} s")
+    if outage["away"]:
+        for key, word in (("fallback_after", "fallback"), ("back_after", "back")):
+            seconds = outage[key]
+            words.append(f"{word} never" if seconds is None else f"{word} after {seconds:.1f} s")
+    return ", ".join(words)
 
 
 def _panels(result: DrillResult, scale: Scale) -> Iterator[Panel]:

@@ -14,7 +14,7 @@ from tasks.drill.faults import Fault, make_fault
 from tasks.drill.lives import Lived
 from tasks.drill.picture import report
 from tasks.drill.result import DrillResult, conclude
-from tests.loopback.browser import needs_browser, shoot
+from tests.loopback.browser import measure, needs_browser, shoot
 from tests.site import Site
 from tests.unit.drills import MOMENTS, clean_failover, row
 
@@ -46,7 +46,8 @@ def test_the_report_says_what_happened_and_what_it_cost(result: DrillResult):
     page = report(result)
     assert "organizr on vps2 is stopped" in page
     assert "✗ over the budget" in page
-    assert '<td>lost GETs</td><td>0</td><td class="bad">100</td>' in page
+    assert '<td>lost GETs</td><td data-label="name">0</td>' in page
+    assert '<td class="bad" data-label="vps1">100</td>' in page
     assert page.count("<tr><td>11.0") and "timeout" in page
 
 
@@ -67,6 +68,31 @@ def test_what_websockets_lived_through_stands_below_the_vantages_that_held_some(
     assert "<tr><td>at the end with</td><td>-</td><td>vps1</td>" in page
     (told,) = held_open.as_json()["websockets"]
     assert (told["vantage"], told["closed"], told["apart"]) == ("vps1", 2, 2)
+
+
+def test_the_numbers_stand_beside_the_picture_and_the_legend_names_the_hosts(result: DrillResult):
+    page = report(result)
+    assert (
+        "<strong>name</strong>: 0 of 600 lost, slowest 2.01 s, fallback after 2.0 s, back" in page
+    )
+    assert "primary (vps2)</span>" in page and "fallback (vps1)</span>" in page
+
+
+def test_a_drill_is_compared_with_the_last_one_of_its_kind(result: DrillResult):
+    assert "The last drill of its kind" not in report(result)
+    page = report(result, before=result.as_json())
+    part = page.partition("The last drill of its kind")[2].partition("<h2>")[0]
+    assert "2026-01-02T03:04:05" in part and "vps1</strong>: 100 of 700 lost" in part
+
+
+@needs_browser
+def test_the_report_is_whole_on_a_phone(result: DrillResult, tmp_path: Path):
+    file = tmp_path / "drill.html"
+    file.write_text(report(result, before=result.as_json()), encoding="utf-8")
+    probe = Path(__file__).with_name("page_probe.js")
+    seen = measure(file, probe, size=(390, 3000))
+    assert seen["width"] <= seen["window"] == 390, "it does not scroll sideways"
+    assert seen["scrolls"] == ["The picture; on a narrow screen it scrolls sideways"]
 
 
 def test_the_report_needs_nothing_but_itself(result: DrillResult):

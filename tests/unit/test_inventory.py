@@ -60,7 +60,12 @@ MISTAKES = [
         "data.alerts.channels.0.services: no service 'plx'",
     ),
     ("defaults", "data.alerts", {"still_after": "soon"}, "still_after: 'soon' is not a time such"),
-    ("defaults", "data.alerts", {"flap": 3}, "data.alerts.flap: unknown key (known: flap_window"),
+    (
+        "defaults",
+        "data.alerts",
+        {"flap": 3},
+        "data.alerts.flap: unknown key (known: channels, flap_window",
+    ),
     ("services", "services.sonarr.hostname", "sonarr.example.org", "is outside the domain"),
     ("services", "services.sonarr.health.path", "ping", "is not a path on the service"),
     ("services", "services.sonarr.health.path", "/{$HOME}", "is not a path on the service"),

@@ -2,21 +2,31 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from inventory.catalogue import Catalogue
 from inventory.load import load_catalogue
+from journal.alerts.book import Book
+from journal.availability import percent
+from journal.felt import Felt
 from journal.history import History
 from journal.metrics import metrics
+from journal.page.present import Present
+from journal.page.services import rows
+from journal.report import make_report
 from tests.runbook import Runbook
 from tests.site import ROOT, Site
 from tests.unit.histories import run_deploy, run_drill
-from tests.unit.looks import MINUTE, NOON, dead, disk, look
+from tests.unit.looks import MINUTE, NOON, dead, disk, look, stopped
 
 DASHBOARD = ROOT / "docs" / "grafana.json"
+RULES = ROOT / "docs" / "prometheus-rules.yml"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -79,8 +89,6 @@ def test_every_metric_is_explained_typed_named_and_stands_without_a_time(text: s
 
 
 def test_hostile_names_stay_values(catalogue: Catalogue, tmp_path: Path):
-    from dataclasses import replace
-
     hostile = 'a"b\\c\nd} 1\nevil 1'
     found = [replace(f, hop=hostile) if f.host == "unraid" else f for f in look(dead("unraid"))]
     text = metrics(catalogue, History(tmp_path / "journal.db"), found, NOON)
@@ -98,6 +106,50 @@ def test_the_dashboard_asks_for_nothing_that_is_not_written(text: str):
     assert names <= written
     for wanted in re.findall(r'window="([^"]+)"', " ".join(asked)):
         assert f'window="{wanted}"' in text
+
+
+def test_the_alert_rules_ask_for_nothing_that_is_not_written(catalogue: Catalogue, text: str):
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    names = {n for rule in rules for n in re.findall(r"twinedge_[a-z_]+", rule["expr"])}
+    written = {name for name, _ in samples(text)}
+    assert len(rules) == 7 and len(names) == 6
+    assert names - written == {"twinedge_service_error_budget_left_ratio"}, "no objective here"
+    states = {s for rule in rules for s in re.findall(r'state=~"([a-z|]+)"', rule["expr"])}
+    known = {felt.name.lower() for felt in Felt}
+    assert {state for group in states for state in group.split("|")} | {"well", "unknown"} == known
+
+
+def test_page_report_and_metrics_give_the_same_numbers(catalogue: Catalogue, tmp_path: Path):
+    services = dict(catalogue.services)
+    services["plex"] = replace(services["plex"], objective=99.0)
+    catalogue = replace(catalogue, services=services)
+    history = History(tmp_path / "journal.db")
+    history.store.read("PRAGMA synchronous = OFF")
+    looks = [*range(0, 5), *range(700, 760)]  # a week apart, of which nobody watched the most
+    for n in looks:
+        at = NOON + 15 * n * MINUTE
+        found = look(dead("unraid") if 720 < n < 730 or n == 2 else stopped("organizr", "vps2"))
+        history.look(found, at)
+        Book(history.store).note(at, [], [], ())
+    now = at
+    text = metrics(catalogue, history, found, now)
+    made = make_report(
+        history, now=now, back=timedelta(days=1), hosts=catalogue.hosts, services=services.values()
+    )
+    present = Present(catalogue=catalogue, episodes=history.present(), at=now)
+    shown = {row.service.name: row for row in rows(present, history, now)}
+    for service in ("plex", "radarr", "sonarr", "organizr"):
+        for window, measured in made.services[service].items():
+            label = window.replace(" ", "")
+            ratio = value(text, "service_availability_ratio", service=service, window=label)
+            assert ratio == pytest.approx(measured.share, rel=1e-9)
+            assert shown[service].shares[window] == percent(measured.share or 0)
+        state = shown[service].felt.name.lower()
+        assert value(text, "service_state", service=service, state=state) == 1
+    assert 0.5 < (made.services["plex"]["7 d"].share or 0) < 1, "there is something to compare"
+    (one,) = made.objectives
+    left = value(text, "service_error_budget_left_ratio", service="plex")
+    assert left == pytest.approx(one.left_share, rel=1e-9) and left < 0
 
 
 def test_verify_writes_the_file_that_the_inventory_names(site: Site, verify: Runbook):
