@@ -7,6 +7,7 @@ them is a property with a name, so that templates and tasks decide nothing thems
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
@@ -405,28 +406,28 @@ class Catalogue:
     syncs: Mapping[str, Sync]
     mcp: Mcp
 
-    @property
+    @cached_property
     def edges(self) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts.values() if host.is_edge)
 
     def other_edges(self, edge: Host) -> tuple[Host, ...]:
         return tuple(other for other in self.edges if other != edge)
 
-    @property
+    @cached_property
     def web_services(self) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.kind == "http")
 
-    @property
+    @cached_property
     def public_services(self) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.is_public)
 
-    @property
+    @cached_property
     def resolvers(self) -> tuple[Host, ...]:
         """The hosts that answer DNS: the placements of every dns service."""
         names = [n for s in self.services.values() if s.kind == "dns" for n in s.placements]
         return tuple(self.hosts[name] for name in dict.fromkeys(names))
 
-    @property
+    @cached_property
     def records(self) -> Mapping[str, tuple[IPv4Address, ...]]:
         """Name -> addresses, as every resolver must answer them.
 
@@ -448,13 +449,13 @@ class Catalogue:
             records[self.site.page_name] = (self.hosts[self.site.control].address,)
         return records
 
-    @property
+    @cached_property
     def answers(self) -> Mapping[str, tuple[IPv4Address, ...]]:
         """Name -> addresses: `records`, and those of `resolver.records` that have some."""
         own = {name: record.a for name, record in self.own_records.items() if record.a}
         return {**self.records, **own}
 
-    @property
+    @cached_property
     def own_records(self) -> Mapping[str, Record]:
         """Full name -> what it is answered with, of `resolver.records`, aliases followed.
 

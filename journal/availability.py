@@ -72,14 +72,31 @@ class Availability:
         return 1 - self.seconds[State.UNKNOWN] / whole if whole else 0.0
 
 
+def by_service(episodes: Iterable[Episode]) -> dict[str, list[Episode]]:
+    """The episodes by which `of_service` tells something of each service, by name."""
+    return _sorted((e.service, e) for e in episodes if e.way and e.service)
+
+
+def by_hop(episodes: Iterable[Episode]) -> dict[str, list[Episode]]:
+    """The episodes by which `of_hop` tells something of each hop, by name."""
+    return _sorted((e.hop, e) for e in episodes if e.cause is None and e.hop)
+
+
+def _sorted(named: Iterable[tuple[str, Episode]]) -> dict[str, list[Episode]]:
+    found: dict[str, list[Episode]] = {}
+    for name, episode in named:
+        found.setdefault(name, []).append(episode)
+    return dict(sorted(found.items()))
+
+
 def services(episodes: Iterable[Episode]) -> list[str]:
     """The services that `of_service` can tell something of."""
-    return sorted({e.service for e in episodes if e.way and e.service})
+    return list(by_service(episodes))
 
 
 def hops(episodes: Iterable[Episode]) -> list[str]:
     """The hops that `of_hop` can tell something of."""
-    return sorted({e.hop for e in episodes if e.cause is None and e.hop})
+    return list(by_hop(episodes))
 
 
 def of_service(

@@ -71,7 +71,7 @@ def make_report(
     episodes = history.episodes(since=now - max(LONGEST, back))
     here = [e for e in episodes if e.host is None or e.host in hosts]
     runs = history.runs(since=since)
-    measured = _measured(episodes, availability.services(episodes), availability.of_service, now)
+    measured = _measured(availability.by_service(episodes), availability.of_service, now)
     month = [e for e in here if e.until >= now - WINDOWS[WINDOW]]
     return Report(
         since=since,
@@ -80,15 +80,15 @@ def make_report(
         events=events(runs),
         runs=tallies(runs),
         services=measured,
-        hops=_measured(here, availability.hops(here), availability.of_hop, now),
+        hops=_measured(availability.by_hop(here), availability.of_hop, now),
         drills=rehearsed(history.drills(since=datetime.fromtimestamp(0, now.tzinfo))),
         objectives=objectives(services, measured),
         incidents=worst(incidents(month, Book(history.store).last_look()), WORST),
     )
 
 
-def _measured(episodes: Sequence[Episode], names: Iterable[str], of: Of, now: datetime) -> Measured:
-    return {name: _windows(of(episodes, name, now - LONGEST, now), now) for name in names}
+def _measured(by_name: Mapping[str, Sequence[Episode]], of: Of, now: datetime) -> Measured:
+    return {name: _windows(of(own, name, now - LONGEST, now), now) for name, own in by_name.items()}
 
 
 def _windows(stretches: Sequence[Stretch], now: datetime) -> Mapping[str, Availability]:

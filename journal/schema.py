@@ -124,4 +124,8 @@ CREATE TABLE told (             -- the hops that a message is about
     PRIMARY KEY (message, hop)
 ) STRICT;
 """,
+    # The last episode of a part is at the end of its own: a row's id ends each entry of an index.
+    "episodes_by_id": """
+CREATE INDEX episodes_by_id ON episodes ("check", subject, vantage);
+""",
 }

@@ -67,8 +67,8 @@ class Store:
         self._connection.execute(f"PRAGMA user_version = {len(migrations)}")
 
     def _missing(self) -> list[str]:
-        """The tables of ADDED that the file does not have."""
-        rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        """What of ADDED the file does not have."""
+        rows = self._connection.execute("SELECT name FROM sqlite_master")
         there = {row["name"] for row in rows}
         return [table for table in ADDED if table not in there]
 

@@ -1,11 +1,21 @@
 """The heat map of the last days: how available each service and host was, block by block."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from inventory.catalogue import Catalogue
-from journal.availability import Availability, Stretch, availability, of_hop, of_service, percent
+from journal.availability import (
+    Availability,
+    Stretch,
+    availability,
+    by_hop,
+    by_service,
+    of_hop,
+    of_service,
+    percent,
+    split,
+)
 from journal.entries import Episode
 from journal.page.picture import clipped
 
@@ -60,11 +70,13 @@ class Heat:
 def heat(catalogue: Catalogue, episodes: Sequence[Episode], now: datetime) -> Heat:
     """Whole days, UTC, of which `now` lies in the last."""
     begin = beginning(now)
+    ways, hops = by_service(episodes), by_hop(episodes)
     rows = [
-        (s.title, of_service(episodes, s.name, begin, now)) for s in catalogue.services.values()
+        (s.title, of_service(ways.get(s.name, ()), s.name, begin, now))
+        for s in catalogue.services.values()
     ]
     rows += [
-        (name, of_hop(episodes, f"host {name}", begin, now))
+        (name, of_hop(hops.get(f"host {name}", ()), f"host {name}", begin, now))
         for name in (*catalogue.hosts, *catalogue.appliances)
     ]
     return Heat(
@@ -84,28 +96,22 @@ def beginning(now: datetime) -> datetime:
 
 
 def _row(n: int, name: str, stretches: Sequence[Stretch], begin: datetime, now: datetime) -> Row:
-    def during(since: datetime, until: datetime) -> Availability:
-        return availability(stretches, since, min(until, now))
-
     days = [begin + day * timedelta(days=1) for day in range(DAYS)]
+    blocks = [begin + k * BLOCK for k in range(DAYS * BLOCKS)]
+    told = [since for since in blocks if since < now]
+    found = [*split(stretches, [*told, min(told[-1] + BLOCK, now)]), *[None] * len(blocks)]
     return Row(
         y=TOP + n * ROW,
         name=name,
-        blocks=[_block(name, k, begin + k * BLOCK, now, during) for k in range(DAYS * BLOCKS)],
-        days=[words(during(day, day + timedelta(days=1))) for day in days],
-        all=words(during(begin, now)),
+        blocks=[_block(name, k, since, found[k]) for k, since in enumerate(blocks)],
+        days=[words(each) for each in split(stretches, [*days, now])],
+        all=words(availability(stretches, begin, now)),
     )
 
 
-def _block(
-    name: str,
-    k: int,
-    since: datetime,
-    now: datetime,
-    during: Callable[[datetime, datetime], Availability],
-) -> Block:
+def _block(name: str, k: int, since: datetime, found: Availability | None) -> Block:
+    """`found` is None while it is yet to come."""
     until = since + BLOCK
-    found = during(since, until) if since < now else None
     told = words(found) if found else "yet to come"
     return Block(
         x=_x(k),

@@ -155,8 +155,20 @@ class Present:
         found = self._chosen(wanted)
         return Cell.of([finding for finding in found if finding.cause is None] or found)
 
-    def _chosen(self, wanted: Mapping[str, object]) -> list[Finding]:
-        return [f for f in self.findings if all(getattr(f, k) == v for k, v in wanted.items())]
+    def _chosen(self, wanted: Mapping[str, object]) -> Sequence[Finding]:
+        fields = tuple(wanted)
+        if fields not in self._sorted:
+            found = self._sorted[fields] = {}
+            for finding in self.findings:
+                values = tuple(getattr(finding, field) for field in fields)
+                found.setdefault(values, []).append(finding)
+        return self._sorted[fields].get(tuple(wanted.values()), ())
+
+    @cached_property
+    def _sorted(self) -> dict[tuple[str, ...], dict[tuple[object, ...], list[Finding]]]:
+        """Names of fields -> their values -> the findings that have these: each cell of a large
+        page would look at all findings otherwise."""
+        return {}
 
     @cached_property
     def _by_place(self) -> Mapping[tuple[str, cells.Place], list[Finding]]:

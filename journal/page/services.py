@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import groupby
 
 from inventory.catalogue import Catalogue, Service
@@ -123,11 +124,11 @@ class Known:
     hours: Sequence[Hour]
     seconds: float | None
 
-    @property
+    @cached_property
     def felt(self) -> Felt:
         return felt(self.service, [finding for finding, _ in self.now], self.seconds)
 
-    @property
+    @cached_property
     def shown_by(self) -> list[tuple[Finding, Episode]]:
         """That by which it is felt so."""
         return [pair for pair in self.now if shows(self.felt, self.service, pair[0])]

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from inventory.secret import redact
 from runbooks.cli import out
-from tasks.checks.cells import HOST_CHECKS, Place, place_of, places, word, worst
+from tasks.checks.cells import HOST_CHECKS, Place, by_cell, places, word, worst
 from tasks.checks.diagnosis import Fault
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
@@ -30,7 +30,8 @@ def show_matrix(survey: Survey, findings: Sequence[Finding]) -> None:
 
 def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
     """Services down, vantages across. A column that nobody asked about is left out."""
-    told = {place for finding in findings if (place := place_of(finding)) and finding.service}
+    cells = by_cell(findings)
+    told = {place for _, place in cells}
     columns = [
         place
         for place in places(survey.catalogue, [survey.here])
@@ -39,7 +40,7 @@ def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
     rows = {
         service.name: [
             _cell(
-                [f for f in findings if f.service == service.name and place_of(f) == place],
+                cells.get((service.name, place), ()),
                 lost=place[1] in survey.lost and service.kind == "http",
             )
             for place in columns
@@ -52,13 +53,16 @@ def show_services(survey: Survey, findings: Sequence[Finding]) -> None:
 
 def show_hosts(survey: Survey, findings: Sequence[Finding]) -> None:
     """Hosts down, their own parts across."""
-    own = [finding for finding in findings if finding.host]
-    asked = {finding.check for finding in own}
+    cells: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.host:
+            cells.setdefault((finding.host, finding.check), []).append(finding)
+    asked = {check for _, check in cells}
     checks = [check for check in HOST_CHECKS if check in asked]
     rows = {
         _title(survey, host): [
             _cell(
-                [f for f in own if f.host == host and f.check == check],
+                cells.get((host, check), ()),
                 lost=host in survey.lost,
             )
             for check in checks

@@ -1,6 +1,6 @@
 """Findings as tables: which cell a finding belongs in, and the one word of a cell."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from inventory.catalogue import Catalogue
 from tasks.checks.finding import Finding, Status
@@ -36,6 +36,16 @@ def place_of(finding: Finding) -> Place | None:
         case "dns":
             return "by name at", finding.host or ""
     return None
+
+
+def by_cell(findings: Iterable[Finding]) -> Mapping[tuple[str, Place], list[Finding]]:
+    """(service, place) -> the findings of that cell of the table of services."""
+    cells: dict[tuple[str, Place], list[Finding]] = {}
+    for finding in findings:
+        place = place_of(finding)
+        if place and finding.service:
+            cells.setdefault((finding.service, place), []).append(finding)
+    return cells
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:

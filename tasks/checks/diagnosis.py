@@ -4,6 +4,7 @@ A path is service, mesh, caddy, tunnel, access, dns. A finding is a consequence 
 part that it needs is broken; the one that needs nothing broken names the broken hop.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,12 +81,12 @@ def faults(findings: Sequence[Finding]) -> tuple[Fault, ...]:
         if finding.status > Status.SKIPPED and finding.cause is None:
             alike = (finding.check, finding.hop, finding.status.word, finding.seen)
             groups.setdefault(alike, []).append(finding)
-    explained = [finding.cause for finding in findings if finding.cause]
+    explained = Counter(finding.cause for finding in findings if finding.cause)
     told: set[str] = set()
     made = []
     for group in sorted(groups.values(), key=lambda group: -group[0].status):
         hop = group[0].hop
-        made.append(Fault(findings=tuple(group), follow=0 if hop in told else explained.count(hop)))
+        made.append(Fault(findings=tuple(group), follow=0 if hop in told else explained[hop]))
         told.add(hop)
     return tuple(made)
 

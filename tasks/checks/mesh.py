@@ -1,4 +1,4 @@
-"""mesh: is every host on the tailnet, and how does it reach each other one?"""
+"""mesh: is every host on the tailnet, and how does it reach the others?"""
 
 import json
 import re
@@ -15,6 +15,7 @@ from tasks.observe import Question, Reply
 STATUS, PREFS = "tailscale status", "tailscale prefs"
 # tailscale's NetfilterMode: with 0 nothing, with 1 only rules of your own use its filter.
 FILTERS = {0: "off", 1: "nodivert", 2: "on"}
+FEW = 5  # hosts, each of which pings all others
 KEY_NOTICE = timedelta(days=14)  # a key that ends cuts the host off; renewing needs a login
 PONG = re.compile(r"^pong from .* via (?P<via>\S+) in (?P<time>\S+)$", re.MULTILINE)
 PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
@@ -23,9 +24,20 @@ PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     yield Question(name=STATUS, words=("bounded", "tailscale", "status", "--json"))
     yield Question(name=PREFS, words=("bounded", "tailscale", "debug", "prefs"))
-    for peer in catalogue.hosts.values():
-        if peer.name != host.name:
-            yield Question(name=f"reach {peer.name}", words=("reach", str(peer.address)))
+    for peer in peers(host, catalogue):
+        yield Question(name=f"reach {peer.name}", words=("reach", str(peer.address)))
+
+
+def peers(host: Host, catalogue: Catalogue) -> tuple[Host, ...]:
+    """Whom `host` pings: every other one where there are few. Else an edge still does, and so does
+    the control node, which asks the resolvers; all others ping the edges, so that the pairs grow
+    as the hosts do, and a host with which they share a sync.
+    """
+    others = tuple(other for other in catalogue.hosts.values() if other.name != host.name)
+    if len(others) < FEW or host.is_edge or host.name == catalogue.site.control:
+        return others
+    synced = {sync.peer_of(host.name) for sync in catalogue.syncs_of(host.name)}
+    return tuple(other for other in others if other.is_edge or other.name in synced)
 
 
 def judge(survey: Survey) -> Iterator[Finding]:
@@ -33,9 +45,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
     for host in (host for host in survey.hosts if host.name in survey.seen):
         yield _membership(host.name, survey.reply(host.name, STATUS), now)
         yield _filter(host.name, survey.reply(host.name, PREFS))
-        for peer in survey.catalogue.hosts.values():
-            if peer.name != host.name:
-                yield _pair(host.name, peer, survey.reply(host.name, f"reach {peer.name}"))
+        for peer in peers(host, survey.catalogue):
+            yield _pair(host.name, peer, survey.reply(host.name, f"reach {peer.name}"))
 
 
 def _membership(host: str, reply: Reply, now: datetime) -> Finding:

@@ -54,10 +54,19 @@ class Survey:
 
     def unit_state(self, host: str, unit: str) -> str | None:
         """systemd's word for a unit (`active`, `inactive`, `failed`); None where not asked."""
-        if host not in self.seen:
-            return None
-        for block in self.reply(host, "units").text.split("\n\n"):
-            told = dict(line.partition("=")[::2] for line in block.splitlines())
-            if told.get("Id") == f"{unit}.service":
-                return told.get("ActiveState")
-        return None
+        return self._unit_states.get(host, {}).get(f"{unit}.service")
+
+    @cached_property
+    def _unit_states(self) -> Mapping[str, Mapping[str, str]]:
+        """Host -> unit -> state; of two blocks of one unit the first."""
+        return {host: _states(self.reply(host, "units").text) for host in self.seen}
+
+
+def _states(text: str) -> Mapping[str, str]:
+    """Id -> ActiveState of each block of `systemctl show`."""
+    states: dict[str, str] = {}
+    for block in text.split("\n\n"):
+        told = dict(line.partition("=")[::2] for line in block.splitlines())
+        if "Id" in told and "ActiveState" in told:
+            states.setdefault(told["Id"], told["ActiveState"])
+    return states

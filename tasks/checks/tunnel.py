@@ -1,7 +1,8 @@
 """tunnel: each replica connected, the same rules on all, and a Caddy to ask in place of its own."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -172,7 +173,7 @@ def _ingress(survey: Survey, edge: Host) -> Iterator[Finding]:
 
 def _read(text: str | None) -> dict[str, Any]:
     try:
-        told = yaml.safe_load(text or "")
+        told = yaml.load(text or "", Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return {}
     return told if isinstance(told, dict) else {}
@@ -187,8 +188,9 @@ def _contradictions(catalogue: Catalogue, config: dict[str, Any]) -> Iterator[st
         yield f"tunnel {config.get('tunnel')}"
     rules = rules_of(config)
     names = {service.hostname for service in catalogue.public_services}
+    leads = Ingress.of(rules)
     for name in sorted(names):
-        target = first_match(rules, name)
+        target = leads.first_match(name)
         if target != origin(catalogue):
             yield f"{name} leads to {target or 'nothing'}"
     for name in sorted({name for name, _ in rules if name} - names):
@@ -208,9 +210,27 @@ def rules_of(config: dict[str, Any]) -> Rules:
     ]
 
 
-def first_match(rules: Rules, name: str) -> str | None:
-    """Where the first rule for `name` leads, as cloudflared picks it."""
-    for pattern, target in rules:
-        if not pattern or fnmatchcase(name, pattern):
-            return target
-    return None
+@dataclass(frozen=True)
+class Ingress:
+    """Rules by the names that they are for: hostname, or pattern -> place among all, and target."""
+
+    named: Mapping[str, tuple[int, str]]
+    patterns: Sequence[tuple[str, tuple[int, str]]]
+
+    @classmethod
+    def of(cls, rules: Rules) -> "Ingress":
+        named: dict[str, tuple[int, str]] = {}
+        patterns = []
+        for n, (pattern, target) in enumerate(rules):
+            if not pattern or any(sign in pattern for sign in "*?["):
+                patterns.append((pattern, (n, target)))
+            else:
+                named.setdefault(pattern, (n, target))
+        return cls(named, patterns)
+
+    def first_match(self, name: str) -> str | None:
+        """Where the first rule for `name` leads, as cloudflared picks it."""
+        fits = [rule for pattern, rule in self.patterns if fnmatchcase(name, pattern or "*")]
+        if name in self.named:
+            fits.append(self.named[name])
+        return min(fits)[1] if fits else None

@@ -237,8 +237,8 @@ def test_the_first_rule_that_matches_counts_and_a_wildcard_is_no_apex():
             " {service: three}]"
         )
     )
-    assert tunnel.first_match(rules, "a.x") == "two"
-    assert tunnel.first_match(rules, "x") == "three"
+    assert tunnel.Ingress.of(rules).first_match("a.x") == "two"
+    assert tunnel.Ingress.of(rules).first_match("x") == "three"
 
 
 # --- access
