@@ -123,7 +123,7 @@ class Carrier:
         if not step.id:
             return
         now = self._now(step)
-        if now is None or _essence(now) != _essence(step.told):
+        if now is None or not _alike(now, step.told):
             raise Stale("somebody changed it since it was looked at: look again")
 
     def _came(self, step: Step) -> Mapping[str, Any] | None:
@@ -151,18 +151,23 @@ class Carrier:
 
     def _changed(self, step: Step) -> Mapping[str, Any] | None:
         now = self._now(step)
-        return now if now and _essence(now) != _essence(step.told) else None
+        return now if now and not _alike(now, step.told) else None
 
     def _gone(self, step: Step) -> Mapping[str, Any] | None:
         return {} if self._now(step) is None else None
 
 
-def _essence(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What is somebody's will in an object; of linked policies only which they are."""
-    kept = {key: value for key, value in told.items() if key not in VOLATILE}
-    if isinstance(kept.get("policies"), list):
-        kept["policies"] = [one.get("id") for one in kept["policies"]]
-    return kept
+def _alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Is it as it was? Judged by the keys that both have: a list may tell less than the object."""
+    both = (now.keys() & told.keys()) - VOLATILE
+    return all(_will(key, now[key]) == _will(key, told[key]) for key in both)
+
+
+def _will(key: str, value: Any) -> Any:
+    """What somebody wanted: of linked policies which they are, and nothing is nothing."""
+    if key == "policies" and isinstance(value, list):
+        return [one.get("id") if isinstance(one, dict) else one for one in value]
+    return value or None
 
 
 def _in_words(step: Step, error: CloudError) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from inventory.errors import InventoryError, UsageError
 from outside.apply import NotDone, Stale
-from outside.client import CloudError, NotAnswered, NotPermitted
+from outside.client import Api, CloudError, NotAnswered, NotPermitted
 from outside.look import NoZone
 from tests.clouds import ACCOUNT, TUNNEL, USER, Clouds
 from tests.outsides import MARK, TARGET, World
@@ -344,6 +344,22 @@ def test_who_edited_since_the_look_has_the_last_word(settled: World):
     carried = settled.carry(outlook)
     assert isinstance(carried.error, Stale) and "look again" in str(carried.error)
     assert settled.record(PLEX)["content"] == "elsewhere.example"
+
+
+def test_a_list_that_tells_less_than_the_object_is_no_edit(
+    settled: World, monkeypatch: pytest.MonkeyPatch
+):
+    settled.app(PLEX)["session_duration"] = "1h"
+    every = Api.every
+
+    def less(api: Api, path: str, **query: Any) -> list[Any]:
+        told = every(api, path, **query)
+        return [{k: v for k, v in one.items() if k not in ("tags", "created_at")} for one in told]
+
+    monkeypatch.setattr(Api, "every", less)
+    settled.app(PLEX)["custom_deny_url"] = None
+    settled.apply()
+    assert settled.app(PLEX)["session_duration"] == "24h"
 
 
 def test_a_token_that_is_revoked_half_way_is_told_with_what_was_done(world: World):
