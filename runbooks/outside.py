@@ -45,6 +45,7 @@ if __name__ == "__main__":
     flags().parse_args()  # what ends here needs nothing of what follows
 
 from inventory.errors import Exit, UsageError
+from inventory.schema import SCHEMA
 from operations.outside import Outlook, by_hand, look_outside, open_api, refuse_plan
 from operations.tailnet import carry_split_dns, look_split_dns
 from outside.client import Api
@@ -93,7 +94,8 @@ def _cloudflare(arguments: Namespace, session: Session, split: SplitDns | None) 
 def _by_hand(arguments: Namespace, session: Session, split: SplitDns | None) -> int:
     listed = list(by_hand(session.catalogue))
     if arguments.json:
-        print(json.dumps({"by_hand": listed} | _split_json(split), indent=2))
+        told = {"schema": SCHEMA, "by_hand": listed}
+        print(json.dumps(told | _split_json(split), indent=2))
         return Exit.OK
     out.print("no API token (data.cloudflare in inventory/defaults.yaml): to be set by hand")
     for name, words in listed:
@@ -151,6 +153,7 @@ def as_json(outlook: Outlook) -> dict[str, object]:
     """The plan as other programs read it: no object of Cloudflare's as a whole."""
     plan = outlook.plan
     return {
+        "schema": SCHEMA,
         "steps": [_step_json(step, outlook.who.get(step.id)) for step in plan.steps],
         "conflicts": [{**asdict(one), "todo": one.todo} for one in plan.conflicts],
         "problems": list(plan.problems),

@@ -107,6 +107,7 @@ def test_what_stands_in_the_way_ends_an_apply_with_1(
 
 def test_the_plan_as_json_is_read_by_other_programs(world: World, run: Runbook):
     told = json.loads(run("--json").out)
+    assert told["schema"] == 1
     assert {step["action"] for step in told["steps"]} == {"create"}
     assert (told["conflicts"], told["problems"], told["ours"]) == ([], [], 0)
 
