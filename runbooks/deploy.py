@@ -34,6 +34,7 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--many", action="store_true", help="delete more than a third of ours at Cloudflare"
     )
+    made.add_argument("--json", action="store_true", help="as JSON (docs/deploy.md)")
     add_source_flags(made)
     return made
 
@@ -43,15 +44,18 @@ if __name__ == "__main__":
 
 from nornir.core.task import Result, Task
 
-from inventory.errors import Exit, UsageError
+from inventory.catalogue import Host
+from inventory.errors import Exit, TwinedgeError, UsageError
 from inventory.source import Source
 from inventory.version import version
 from runbooks.cli import Session, main, open_session, out, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, clouds, introduce
+from runbooks.transaction.document import Report
+from runbooks.transaction.gate import Change, Gate
 from runbooks.transaction.rollout import Rollout, RolloutFailed
-from runbooks.transaction.show import done_words, show_done, show_plans
-from tasks import release, unbound
+from runbooks.transaction.show import done_words, show_done, show_forebodings, show_plans
+from tasks import release, served, unbound
 from tasks.configs import caddy
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
@@ -64,13 +68,33 @@ Files = Mapping[str, Sequence[ConfigFile]]
 
 
 def deploy(arguments: Namespace) -> int:
+    report = Report()
+    if not arguments.json:
+        return _deploy(arguments, report)
+    out.quiet = True
+    status: int = Exit.FAILED
+    error = "interrupted, or an error in twinedge itself"
+    try:
+        status, error = _deploy(arguments, report), ""
+    except TwinedgeError as failed:
+        status, error = failed.status, str(failed)
+        raise
+    finally:
+        out.quiet = False
+        out.print(report.as_json(status, error), markup=False)
+    return status
+
+
+def _deploy(arguments: Namespace, report: Report) -> int:
     approval = _approval(arguments)
     session = open_session(arguments)
     refuse_source(arguments, session.source)
     begin.canary(arguments, session)
+    begin.refuse_unknown_services(arguments, session)
     with working("rendering and looking"):
         files = render(session)
-        plans = look(session, files)
+        plans = report.plans = look(session, files)
+        report.gate = look_from_outside(arguments, session, plans)
     show_plans(plans)
     tell_appliances(session, arguments)
     strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
@@ -80,6 +104,8 @@ def deploy(arguments: Namespace) -> int:
     states = {name: plan.state for name, plan in plans.items()}
     begin.refuse_unmounted(states)
     begin.refuse_old(states)
+    if report.gate:
+        show_forebodings(report.gate)
     if arguments.plan_out:
         approved.save(plans, arguments.plan_out)
         out.print(f"saved; to apply exactly this: --apply --plan {arguments.plan_out}")
@@ -89,7 +115,7 @@ def deploy(arguments: Namespace) -> int:
         approved.refuse_moved(approval, plans)
     clouds.refuse(sky, plans, many=arguments.many)
     clouds.before(session, sky)
-    apply(arguments, session, files, plans, strangers)
+    apply(arguments, session, files, plans, strangers, report)
     return clouds.after(session, sky)
 
 
@@ -142,6 +168,31 @@ def look(session: Session, files: Files) -> Mapping[str, HostPlan]:
     }
 
 
+def look_from_outside(
+    arguments: Namespace, session: Session, plans: Mapping[str, HostPlan]
+) -> Gate | None:
+    """Ask what will be asked after the commit; nothing, where there is nothing to change."""
+    todo = {name: plan for name, plan in plans.items() if plan.changes}
+    if not todo:
+        return None
+    changes = {name: _change(session.catalogue.hosts[name], plan) for name, plan in todo.items()}
+    gate = Gate(catalogue=session.catalogue, changes=changes, accepted=arguments.accept)
+    gate.look()
+    return gate
+
+
+def _change(host: Host, plan: HostPlan) -> Change:
+    paths = (host.paths.caddy, host.paths.resolver)
+    live = {path: found.text for path, found in plan.state.files.items()}
+    wanted = {change.config.path: change.config.text for change in plan.files}
+    return Change(
+        caddy=plan.touches("caddy"),
+        resolver=plan.touches("resolver"),
+        before=served.parse(*(live.get(path) for path in paths)),
+        after=served.parse(*(wanted.get(path) for path in paths)),
+    )
+
+
 def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
     odd = [f"{plan.host}: {c.config.path}" for plan in plans.values() for c in plan.odd]
     if odd:
@@ -185,8 +236,10 @@ def apply(
     files: Files,
     plans: Mapping[str, HostPlan],
     strangers: introduce.Strangers,
+    report: Report,
 ) -> int:
     """Bring every host to its plan, in one transaction; `strangers` get their keys."""
+    gate = report.gate
     unknown = {name for names in strangers.values() for name in names}
     todo = [name for name, plan in plans.items() if not plan.is_done or name in unknown]
     if not todo:
@@ -194,8 +247,8 @@ def apply(
         return Exit.OK
     _refuse_older(arguments, session.source, plans)
     begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)
-    if any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
-        begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
+    if gate and any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
+        begin.refuse_forgetting(gate, arguments.reload_anyway)
     run = begin.new_run(arguments, session.source.label, version())
 
     def stage(task: Task, run: Run) -> Result:
@@ -207,12 +260,13 @@ def apply(
         working(f"deploying release {run.id}") as show,
         remembered(session, "deploy", run.id, show=show) as record,
     ):
-        transaction = Rollout(
+        transaction = report.rollout = Rollout(
             session=session,
             run=run,
             hosts=todo,
             canary=begin.canary(arguments, session),
             say=record.step,
+            gate=gate,
             once_staged=lambda: introduce.introduce(session, strangers),
         )
         transaction.execute(stage)

@@ -88,6 +88,13 @@ def add_change_flags(flags: argparse.ArgumentParser) -> None:
         action="store_true",
         help="reload Caddy although a primary is down (a reload forgets that it is)",
     )
+    flags.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this service may be worse afterwards than before (repeatable)",
+    )
 
 
 def _seconds(text: str) -> int:

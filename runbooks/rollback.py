@@ -41,8 +41,10 @@ from inventory.errors import Exit, UsageError
 from runbooks.cli import Session, main, open_session, out, tell, working
 from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
+from runbooks.transaction.gate import Change, Gate
 from runbooks.transaction.rollout import Rollout
-from tasks import release
+from runbooks.transaction.show import show_outcomes
+from tasks import release, served
 from tasks.configs.file import ABSENT
 from tasks.live import HostState, ReleaseInfo, Releases
 from tasks.release import Run
@@ -50,6 +52,7 @@ from tasks.release import Run
 
 def rollback(arguments: Namespace) -> int:
     session = open_session(arguments)
+    begin.refuse_unknown_services(arguments, session)
     if arguments.apply and not arguments.to:
         raise UsageError(f"--apply needs --to RELEASE or --to {PREVIOUS}")
     with working("looking"):
@@ -76,8 +79,9 @@ def _apply(
     todo: Mapping[str, ReleaseInfo],
     blind: Sequence[str],
 ) -> int:
-    if any(_touches_caddy(session, host, found[host], target) for host, target in todo.items()):
-        begin.refuse_forgetting(session.catalogue, arguments.reload_anyway)
+    gate = _look_from_outside(arguments, session, found, todo)
+    if any(change.caddy for change in gate.changes.values()):
+        begin.refuse_forgetting(gate, arguments.reload_anyway)
     states: Mapping[str, HostState] = _on_all(session, release.survey)
     begin.refuse_busy({host: states[host] for host in todo}, arguments.break_lock)
     begin.refuse_unmounted({host: states[host] for host in todo})
@@ -97,6 +101,7 @@ def _apply(
             hosts=list(todo),
             canary=begin.canary(arguments, session),
             say=record.step,
+            gate=gate,
             promised=lambda hosts: _still_promised(session, hosts),
         )
         transaction.execute(stage)
@@ -104,8 +109,40 @@ def _apply(
         record.conclude(Exit.OK, "; ".join(f"{host} to {todo[host].id}" for host in todo))
     for host, activated in transaction.activated.items():
         tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
+    show_outcomes(gate)
     out.print(f"release {run.id} is confirmed", style="green")
     return Exit.OK
+
+
+def _look_from_outside(
+    arguments: Namespace,
+    session: Session,
+    found: Mapping[str, Releases],
+    todo: Mapping[str, ReleaseInfo],
+) -> Gate:
+    """Ask what will be asked after the commit. What the earlier release serves is known then."""
+    hosts = session.catalogue.hosts
+
+    def read(task: Task) -> Result:
+        host = hosts[task.host.name]
+        both = release.read(task, host, _serving(host)).result
+        return Result(host=task.host, result=served.parse(both, both))
+
+    outcome = session.run(read, list(todo))
+    begin.refuse_errors(outcome)
+    changes = {}
+    for name, target in todo.items():
+        caddy, resolver = (_touches(found[name], target, path) for path in _serving(hosts[name]))
+        changes[name] = Change(
+            caddy=caddy, resolver=resolver, before=outcome.done[name], after=None
+        )
+    gate = Gate(catalogue=session.catalogue, changes=changes, accepted=arguments.accept)
+    gate.look()
+    return gate
+
+
+def _serving(host: Host) -> tuple[str, str]:
+    return host.paths.caddy, host.paths.resolver
 
 
 def _still_promised(session: Session, hosts: Sequence[str]) -> Catalogue:
@@ -135,8 +172,7 @@ def _on_all(session: Session, look: Callable[[Task, Host], Result]) -> Mapping[s
     return outcome.done
 
 
-def _touches_caddy(session: Session, host: str, releases: Releases, target: ReleaseInfo) -> bool:
-    path = session.catalogue.hosts[host].paths.caddy
+def _touches(releases: Releases, target: ReleaseInfo, path: str) -> bool:
     current = releases.find(releases.current)
     return current is None or current.digests.get(path) != target.digests.get(path)
 

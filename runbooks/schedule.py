@@ -28,6 +28,7 @@ from runbooks.cli import Session, err, main, open_session, out, working
 from runbooks.flags import add_change_flags, add_source_flags, parser
 from runbooks.remember import open_history, remember_without_inventory, remembered
 from runbooks.transaction import begin, introduce
+from runbooks.transaction.document import Report
 from runbooks.transaction.show import show_plans, show_timers
 from tasks import timers
 from tasks.configs.file import ABSENT, ConfigFile, digest
@@ -103,7 +104,7 @@ def manage(arguments: Namespace, session: Session) -> int:
     if not arguments.apply or not changed:
         return Exit.OK
     _refuse_others(changed)
-    status = deploy.apply(arguments, session, files, changed, strangers)
+    status = deploy.apply(arguments, session, files, changed, strangers, Report())
     if arguments.remove and wanted.hosts:
         out.print(
             "inventory/defaults.yaml still asks for them: unless schedule.hosts is [] there, the "

@@ -1,6 +1,7 @@
 """How a placement of a service is asked directly, past every Caddy: by curl, and from here."""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inventory.appliance import at_port, bracketed
@@ -39,14 +40,27 @@ class Way:
             found.append(f"-HHost:{upstream.host}")
         return tuple(found)
 
-    def ask(self, *, timeout: float) -> Answer:
-        """Ask from here; `timeout` is in seconds."""
+    @property
+    def passed_name(self) -> str | None:
+        """The name that Caddy passes on to it, where it passes on the visitor's."""
+        upstream = self.service.upstream
+        return None if upstream.host or upstream.is_https else self.service.hostname
+
+    def ask(
+        self,
+        *,
+        timeout: float,
+        hostname: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask from here, by the address unless there is a `hostname`; `timeout` is in seconds."""
         upstream = self.service.upstream
         return probe.ask(
             bracketed(self._address),
             self.service.port,
             f"{upstream.path}{self.path}",
-            hostname=upstream.host,
+            hostname=upstream.host or hostname,
+            headers=headers,
             server_name=upstream.server_name or self._address,
             tls=self._tls(),
             timeout=timeout,

@@ -6,15 +6,13 @@ import secrets
 import socket
 from argparse import Namespace
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
 from inventory.errors import UsageError
-from runbooks.cli import Outcome, Session
+from runbooks.cli import Outcome, Session, refuse_unknown
+from runbooks.transaction.gate import Gate
 from runbooks.transaction.rollout import RolloutFailed, words
-from tasks.checks import service
-from tasks.checks.finding import Status
 from tasks.live import HostState
 from tasks.release import Run
 from tasks.tools import too_old
@@ -29,6 +27,11 @@ def canary(arguments: Namespace, session: Session) -> str:
     if chosen not in edges:
         raise UsageError(f"--canary {chosen!r} is no edge (edges: {', '.join(edges)})")
     return chosen
+
+
+def refuse_unknown_services(arguments: Namespace, session: Session) -> None:
+    """Raise UsageError where --accept names what is no service."""
+    refuse_unknown("service", arguments.accept, session.catalogue.services)
 
 
 def refuse_errors(outcome: Outcome) -> None:
@@ -66,26 +69,15 @@ def refuse_old(states: Mapping[str, HostState]) -> None:
         raise RolloutFailed("\n".join(old) + "\nnothing was changed on any host")
 
 
-def refuse_forgetting(catalogue: Catalogue, anyway: bool) -> None:
+def refuse_forgetting(gate: Gate, anyway: bool) -> None:
     """A reload makes Caddy forget which upstream is down, and ask it again.
 
-    Measured: with a hung primary that is a second outage. Raises RolloutFailed when the
-    first placement of a service with a fallback does not answer.
+    Measured: with a hung primary that is a second outage. Raises RolloutFailed when the first
+    placement of a service with a fallback, which some Caddy serves already, did not answer.
     """
-    here = socket.gethostname()
-    first = [
-        (s, s.placements[0])
-        for s in catalogue.web_services
-        if s.has_failover and catalogue.asks(here, s.placements[0])
-    ]
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        findings = pool.map(
-            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here, timeout=3.0),
-            first,
-        )
-        down = [finding for finding in findings if finding.status is Status.FAILED]
+    down = list(gate.forgotten())
     if down and not anyway:
-        seen = "\n".join(str(finding) for finding in down)
+        seen = "\n".join(down)
         raise RolloutFailed(
             f"{seen}\nCaddy's config changes, and its reload would forget that and ask the "
             "host again: bring it back first, or say --reload-anyway"

@@ -3,19 +3,16 @@
 Used by every runbook that changes a host. What one host does is tasks/release.py.
 """
 
-import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
 from runbooks.cli import Session, out
-from tasks import probe, release
-from tasks.checks import caddy, dns, service
-from tasks.checks.finding import Finding, Status
+from runbooks.transaction.gate import Gate, lines
+from tasks import release
 from tasks.release import Busy, Run
 from tasks.shell import HostError
 
@@ -23,7 +20,6 @@ Stager = Callable[[Task, Run], Result]
 
 APART = 10  # seconds between the times at which the waves revert by themselves
 LOCK_PATIENCE = 15.0  # seconds to wait for hosts whose other suitor is about to give up
-SETTLE = 15.0  # seconds that a new config may take until every route answers
 
 
 class RolloutFailed(HostError):
@@ -38,7 +34,8 @@ class NotReverted(HostError):
 class Rollout:
     """Drives `run` through `hosts`; `canary` is the first edge, `say` is told each step.
 
-    `promised` is the catalogue that given hosts must serve; the whole one when None.
+    `gate` has looked before, and judges after each wave; None where nothing that is served
+    changes. `promised` is the catalogue that given hosts must serve; the whole one when None.
     `once_staged` is done when every host has accepted its release, and none has changed.
     """
 
@@ -47,6 +44,7 @@ class Rollout:
     hosts: Sequence[str]
     canary: str
     say: Callable[[str], None]
+    gate: Gate | None = None
     promised: Callable[[Sequence[str]], Catalogue] | None = None
     once_staged: Callable[[], None] | None = None
     committed: list[str] = field(default_factory=list)
@@ -66,12 +64,19 @@ class Rollout:
                 self._verify(wave)
             self.say("confirming")
             self._confirm()
+            self._tell_outcomes()
         except BaseException as error:
+            self._tell_outcomes()
             self.say("going back")
             self._undo()
             if isinstance(error, KeyboardInterrupt):
                 out.print("interrupted: every host is back on the release it had before")
             raise
+
+    def _tell_outcomes(self) -> None:
+        """What became of the services, so that the history has it too."""
+        for service, told in lines(self.gate.told()) if self.gate else ():
+            self.say(f"{service} {told}".strip())
 
     def waves(self) -> list[list[str]]:
         """Edges one after the other, the canary first; everything else with the last edge."""
@@ -108,14 +113,12 @@ class Rollout:
             raise RolloutFailed(words(outcome.errors, "every host goes back"))
 
     def _verify(self, wave: Sequence[str]) -> None:
-        """From outside: what this wave's hosts now serve, until it is right or time is up."""
-        catalogue = self.promised(wave) if self.promised else self.session.catalogue
-        deadline = time.monotonic() + SETTLE
-        while broken := broken_hops(catalogue, wave):
-            if time.monotonic() > deadline:
-                seen = "\n".join(str(finding) for finding in broken)
-                raise RolloutFailed(f"{seen}\nevery host goes back")
-            time.sleep(0.3)
+        """From outside: is what this wave's hosts now serve at least as well as before?"""
+        if self.gate is None:
+            return
+        worse = self.gate.judge(wave, self.promised(wave) if self.promised else None)
+        if worse:
+            raise RolloutFailed("\n".join([*worse, "every host goes back"]))
 
     def _confirm(self) -> None:
         outcome = self.session.run(lambda task: release.confirm(task, *self._of(task)), self.hosts)
@@ -154,39 +157,6 @@ class Rollout:
         """The run on one host: later waves wait longer before they revert by themselves."""
         wave = next(n for n, wave in enumerate(self.waves()) if host in wave)
         return replace(self.run, window=self.run.window + APART * wave)
-
-
-def broken_hops(catalogue: Catalogue, hosts: Iterable[str]) -> list[Finding]:
-    """What `hosts` serve wrongly although what lies behind them is healthy."""
-    here = socket.gethostname()
-    edges = [edge for edge in catalogue.edges if edge.name in hosts]
-    resolvers = [host for host in catalogue.resolvers if host.name in hosts]
-    routes = [(edge, s) for edge in edges for s in catalogue.web_services]
-    answers = catalogue.answers
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        through = pool.map(
-            lambda r: caddy.check_route(r[0], r[1], vantage=here, tls=probe.blind_tls()), routes
-        )
-        names = pool.map(
-            lambda q: dns.check_record(q[0], q[1], answers[q[1]], vantage=here),
-            [(resolver, name) for resolver in resolvers for name in answers],
-        )
-        wrong = [
-            (asked, finding)
-            for (_, asked), finding in zip(routes, through, strict=True)
-            if finding.status is Status.FAILED
-        ]
-        placements = [(asked, host) for asked, _ in wrong for host in asked.placements]
-        direct = pool.map(
-            lambda p: service.check_placement(catalogue, p[0], p[1], vantage=here), placements
-        )
-        healthy = {
-            asked.name
-            for (asked, _), finding in zip(placements, direct, strict=True)
-            if finding.status is Status.OK
-        }
-        found = [finding for asked, finding in wrong if asked.name in healthy]
-        return [*found, *(finding for finding in names if finding.status is Status.FAILED)]
 
 
 def words(errors: Mapping[str, HostError], end: str = "") -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from inventory.schedule import Schedule
 from journal.answers import span_words
 from runbooks.cli import out, tell
+from runbooks.transaction.gate import Gate, lines
 from runbooks.transaction.rollout import Rollout
 from tasks.plan import FileChange, HostPlan
 from tasks.timers import TimerState
@@ -39,13 +40,29 @@ def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
     """What was put in place and activated where."""
     for host, words in _done(rollout, plans):
         tell(host, words)
+    if rollout.gate:
+        show_outcomes(rollout.gate)
     run = rollout.run
     out.print(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
 
 
+def show_outcomes(gate: Gate) -> None:
+    """What became of each service; those that are well as before are counted."""
+    for service, words in lines(gate.told()):
+        tell(service or "services", words)
+
+
+def show_forebodings(gate: Gate) -> None:
+    """What would be worse afterwards, as far as that can be seen now."""
+    for words in gate.forebodings():
+        tell("", words, style="bold red")
+
+
 def done_words(rollout: Rollout, plans: Mapping[str, HostPlan]) -> str:
     """The same in a sentence."""
-    return "; ".join(f"{host}: {words}" for host, words in _done(rollout, plans))
+    done = [f"{host}: {words}" for host, words in _done(rollout, plans)]
+    outcomes = lines(rollout.gate.told()) if rollout.gate else ()
+    return "; ".join([*done, *(f"{service} {words}".strip() for service, words in outcomes)])
 
 
 def _done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> Iterator[tuple[str, str]]:

@@ -32,14 +32,6 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
         yield Question(name=f"loopback {service.name}", words=words)
 
 
-def check_route(
-    edge: Host, service: Service, *, vantage: str, tls: ssl.SSLContext, timeout: float = 5.0
-) -> Finding:
-    """Ask from here: does `edge`'s Caddy lead the hostname to a healthy placement?"""
-    answer = ask(edge, service, tls=tls, timeout=timeout)
-    return _route(edge.name, service, vantage, answer)
-
-
 def ask(edge: Host, service: Service, *, tls: ssl.SSLContext, timeout: float) -> Answer:
     path = health_of(service).path
     return probe.ask(

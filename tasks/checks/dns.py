@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from inventory.catalogue import Catalogue, Host, Service
-from tasks import lookup, unbound
+from tasks import unbound
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
@@ -26,19 +26,6 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
 def unknown_name(catalogue: Catalogue) -> str:
     """A name below the domain that the catalogue does not hold."""
     return f"twinedge-verify.{catalogue.site.domain}"
-
-
-def check_record(
-    resolver: Host,
-    name: str,
-    expected: tuple[IPv4Address, ...],
-    *,
-    vantage: str,
-    timeout: float = 2.0,
-) -> Finding:
-    """Ask from here: does `resolver` answer `name` with exactly the inventory's addresses?"""
-    answer = lookup.ask(str(resolver.address), name, timeout=timeout)
-    return _record(resolver.name, name, expected, vantage, "UDP", answer)
 
 
 def judge(survey: Survey) -> Iterator[Finding]:

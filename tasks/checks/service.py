@@ -24,14 +24,6 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
             yield Question(name=_question(service, on), words=words)
 
 
-def check_placement(
-    catalogue: Catalogue, service: Service, host: str, *, vantage: str, timeout: float = 5.0
-) -> Finding:
-    """Ask from here: does `service` on `host` answer its health check, body and all?"""
-    answer = ask(catalogue, service, host, timeout=timeout)
-    return _finding(service, host, vantage, answer, hop=f"service {service.name}@{host}")
-
-
 def ask(catalogue: Catalogue, service: Service, host: str, *, timeout: float) -> Answer:
     return _way(catalogue, service, host).ask(timeout=timeout)
 

@@ -168,6 +168,30 @@ def test_a_hand_edit_is_shown_as_drift_and_put_right(lab: Lab):
     assert "# by hand" not in shell(lab, "vps1", "cat /etc/caddy/Caddyfile")
 
 
+def test_a_port_where_nothing_listens_sends_every_host_back(lab: Lab):
+    files = site_files(lab)
+    files["services.yaml"]["services"]["plex"]["port"] = 32401
+    write(lab, "vps2", "/root/dead", files)
+    flags = ("--allow-dirty", "--allow-older", "--config", "/root/dead/config.yaml")
+    assert "--accept plex" in runbook(lab, "deploy", *flags).stdout
+    done = runbook(lab, "deploy", "--apply", *flags)
+    assert done.returncode == 1
+    assert "plex through vps1: " in done.stderr and ", before 200" in done.stderr
+    assert "every host goes back" in done.stderr
+    for edge in ("vps1", "vps2"):
+        assert through_caddy(lab, edge, "plex.edge.test").status == 200
+
+
+def test_a_service_that_refuses_its_name_undoes_no_deploy_and_is_named(lab: Lab):
+    lab.fault("refuse-name", "sabnzbd@unraid")
+    shell(lab, "vps1", "echo '# by hand' >> /etc/caddy/Caddyfile")
+    done = runbook(lab, "deploy", "--apply", "--allow-dirty", "--allow-older")
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "sabnzbd as before: 403" in told
+    assert "add sabnzbd.edge.test to host_whitelist" in told
+
+
 def test_a_host_filter_touches_that_host_alone(lab: Lab):
     done = runbook(lab, "deploy", "--host", "unraid")
     assert done.returncode == 0

@@ -12,6 +12,7 @@ from tests.runbook import Runbook
 from tests.site import ROOT, Site
 from tests.unit.fakehosts import FakeHost, FakeHosts
 from tests.unit.hostroot import own_mounts
+from tests.unit.world import World
 
 COMMIT = "a" * 40
 
@@ -60,19 +61,20 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Callable[[Source], None]:
 
 
 @pytest.fixture
-def healthy_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside verification sees nothing wrong; the lab tests have the truth of it."""
-    monkeypatch.setattr("runbooks.transaction.rollout.broken_hops", lambda catalogue, hosts: [])
-    monkeypatch.setattr(
-        "runbooks.transaction.begin.refuse_forgetting", lambda catalogue, anyway: None
-    )
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """What is answered from outside; at first all is well. The lab tests have the truth of it."""
+    made = World()
+    monkeypatch.setattr("runbooks.transaction.asking.ask", made.ask)
+    monkeypatch.setattr("runbooks.transaction.gate.SETTLE", 0.05)
+    monkeypatch.setattr("runbooks.transaction.gate.PAUSE", 0.01)
+    return made
 
 
 @pytest.fixture
 def deploy(
     hosts: FakeHosts,
     source: object,
-    healthy_services: None,
+    world: World,
     in_process: Callable[[str], Runbook],
 ) -> Runbook:
     """Runs runbooks/deploy.py in this process against the fake hosts."""

@@ -3,18 +3,22 @@
 import json
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Host
+from inventory.catalogue import Catalogue, Host
 from inventory.source import Source
+from runbooks.transaction.asking import Question
 from tasks import release
+from tasks.probe import Answer
 from tasks.release import Run
 from tests.runbook import Runbook
 from tests.site import ROOT, Site
 from tests.unit.fakehosts import SHELLS, FakeHosts
+from tests.unit.world import World
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 
@@ -134,31 +138,34 @@ def test_a_failed_check_after_activation_puts_the_old_file_back(
     assert hosts["vps1"].path(CADDYFILE).read_text() == before
 
 
-def break_vps2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From outside, a hop through the new vps2 is seen broken."""
-    monkeypatch.setattr("runbooks.transaction.rollout.SETTLE", 0.1)
-    monkeypatch.setattr(
-        "runbooks.transaction.rollout.broken_hops",
-        lambda catalogue, names: ["plex through vps2 answers 502"] if "vps2" in names else [],
-    )
+def break_vps2(world: World) -> None:
+    """From outside, a hop through a newly deployed vps2 is seen broken."""
+    asked = Counter[str]()
+
+    def says(catalogue: Catalogue, question: Question) -> Answer | None:
+        asked[str(question)] += 1
+        ill = str(question) == "plex through vps2" and asked[str(question)] > 1
+        return Answer(status=502) if ill else None
+
+    world.says = says
 
 
 def test_a_broken_hop_seen_from_outside_takes_every_host_back(
-    deploy: Runbook, hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch
+    deploy: Runbook, hosts: FakeHosts, site: Site, world: World
 ):
     deploy("--apply")
     before = hosts["vps1"].path(CADDYFILE).read_text()
-    break_vps2(monkeypatch)
+    break_vps2(world)
     site.change("services", "services.plex.hostname", "movies")
     done = deploy("--apply", "--canary", "vps1")
     assert done.status == 1
-    assert "plex through vps2 answers 502" in done.err
+    assert "plex through vps2: 502, before 200" in done.err
     assert hosts["vps1"].path(CADDYFILE).read_text() == before
     assert "movies" not in hosts["vps2"].path(CADDYFILE).read_text()
 
 
 def test_the_edges_never_go_back_at_once_nor_by_themselves_at_the_same_time(
-    deploy: Runbook, monkeypatch: pytest.MonkeyPatch
+    deploy: Runbook, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     at_it: set[str] = set()
     together: list[set[str]] = []
@@ -174,7 +181,7 @@ def test_the_edges_never_go_back_at_once_nor_by_themselves_at_the_same_time(
 
     undo = release.revert
     monkeypatch.setattr(release, "revert", revert)
-    break_vps2(monkeypatch)
+    break_vps2(world)
     assert deploy("--apply", "--canary", "vps1", "--window", "60").status == 1
     assert together and not any({"vps1", "vps2"} <= busy for busy in together)
     assert windows == {"vps1": 60, "vps2": 70, "unraid": 70}
