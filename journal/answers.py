@@ -1,6 +1,6 @@
 """What the history answers: what changed, when a thing was last down, how the drills went."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,8 @@ class Trouble:
     """Findings that began together and say the same of one hop.
 
     It is `over` when a look saw its end, and `lasts` when no look came after it; where
-    neither, nobody looked for long, and found it otherwise later.
+    neither, nobody looked for long, and found it otherwise later. It is `gone` when what it is
+    about is in the catalogue no more.
     """
 
     findings: tuple[Episode, ...]
@@ -26,6 +27,7 @@ class Trouble:
     until: datetime
     over: bool
     lasts: bool
+    gone: bool = False
 
     @property
     def first(self) -> Episode:
@@ -36,8 +38,13 @@ class Trouble:
         return (self.until - self.since).total_seconds()
 
 
-def troubles(episodes: Sequence[Episode], since: datetime) -> list[Trouble]:
-    """What was wrong after `since` and follows from nothing else, by its beginning."""
+def troubles(
+    episodes: Sequence[Episode], since: datetime, services: Collection[str] | None = None
+) -> list[Trouble]:
+    """What was wrong after `since` and follows from nothing else, by its beginning.
+
+    `services` are those of the catalogue (None: unknown): what is about another one is gone.
+    """
     latest = {e.part: e for e in episodes}  # they come by their beginning: the last one stays
     begins = {(e.part, e.since) for e in episodes}
     groups: dict[tuple[object, ...], list[Episode]] = {}
@@ -50,10 +57,15 @@ def troubles(episodes: Sequence[Episode], since: datetime) -> list[Trouble]:
             since=group[0].since,
             until=max(e.until for e in group),
             over=all((e.part, e.until) in begins for e in group),
-            lasts=any(latest[e.part] is e for e in group),
+            lasts=any(latest[e.part] is e for e in group if not _is_gone(e, services)),
+            gone=all(_is_gone(e, services) for e in group),
         )
         for group in groups.values()
     ]
+
+
+def _is_gone(episode: Episode, services: Collection[str] | None) -> bool:
+    return services is not None and bool(episode.service) and episode.service not in services
 
 
 def events(runs: Iterable[Run]) -> list[Run]:

@@ -60,12 +60,21 @@ class History:
             )
 
     def look(self, findings: Sequence[Finding], at: datetime) -> None:
-        """Note what was found at `at`: each finding goes on with its episode or begins one."""
+        """Note what was found at `at`: each finding goes on with its episode or begins one.
+
+        What is not deployed yet is no part of the edge so far.
+        """
         now = at.timestamp()
         with self.store.transaction() as db:
             for finding in findings:
-                _note(db, finding, now, self._gap)
+                if finding.status is not Status.UNDEPLOYED:
+                    _note(db, finding, now, self._gap)
             responses.note(db, findings, now)
+
+    def forget(self, run: str) -> None:
+        """As if `run` had never begun."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def drilled(self, drill: DrillEntry) -> None:
         """Note a drill of a run that has begun."""

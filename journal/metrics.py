@@ -73,7 +73,14 @@ def _of_the_look(findings: Sequence[Finding], at: datetime) -> Iterator[Metric]:
         "Was the host reached over SSH?",
         (({"host": f.subject}, float(not f.status.is_broken)) for f in findings if f.is_reach),
     )
-    direct = [f for f in findings if f.check == "service" and f.host and f.service]
+    direct = [
+        finding
+        for finding in findings
+        if finding.check == "service"
+        and finding.host
+        and finding.service
+        and finding.status is not Status.UNDEPLOYED
+    ]
     yield _metric(
         "service_up",
         "Did the placement answer its health check, as seen from there?",

@@ -66,7 +66,7 @@ def make_report(
     services: Iterable[Service] = (),
 ) -> Report:
     """Looks `back` from `now` for changes; hops are those of `hosts` and of none. `services`
-    may have objectives."""
+    are the catalogue's, and may have objectives."""
     since = now - back
     episodes = history.episodes(since=now - max(LONGEST, back))
     here = [e for e in episodes if e.host is None or e.host in hosts]
@@ -76,7 +76,7 @@ def make_report(
     return Report(
         since=since,
         now=now,
-        troubles=troubles(here, since),
+        troubles=troubles(here, since, {service.name for service in services} or None),
         events=events(runs),
         runs=tallies(runs),
         services=measured,
@@ -113,6 +113,7 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
         "until": _moment(trouble.until),
         "over": trouble.over,
         "lasts": trouble.lasts,
+        "gone": trouble.gone,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inventory.catalogue import Catalogue, Memory, Site
-from inventory.errors import Exit
+from inventory.errors import Exit, UsageError
 from inventory.source import Source, read_source, root_of
 from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
@@ -89,6 +89,11 @@ class Record:
             document=result.as_json(),
         )
         self._tell(lambda history: history.drilled(entry))
+
+    def forget(self) -> None:
+        self._tell(lambda history: history.forget(self.run.id))
+        if self.history:
+            self.history.close()
 
     def end(self) -> None:
         self._tell(
@@ -194,11 +199,14 @@ def _kept(
     record = Record(open_it, run, show, catalogue)
     try:
         yield record
+    except UsageError:  # nothing was done that a history could tell
+        record.forget()
+        raise
     except BaseException as error:
         record.conclude(status_of(error), str(error) or "interrupted")
-        raise
-    finally:
         record.end()
+        raise
+    record.end()
 
 
 def _run(kind: str, run: str | None, source: Source) -> Run:

@@ -164,6 +164,8 @@ def _trouble(trouble: Trouble) -> tuple[str, str]:
     ending = (
         f"lasted {lasted}"
         if trouble.over
+        else f"lasted {lasted} or longer, and was taken away"
+        if trouble.gone
         else f"STILL SO after {lasted}"
         if trouble.lasts
         else f"lasted {lasted} or longer, nobody looked on"

@@ -7,7 +7,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -30,6 +30,7 @@ from tasks.checks import (
     doors,
     host,
     mesh,
+    pending,
     service,
     sync,
     tunnel,
@@ -110,6 +111,13 @@ def _span(text: str) -> timedelta:
         raise ArgumentTypeError(f"{error}, or off") from error
 
 
+def _silence_words(arguments: Namespace) -> str:
+    if not arguments.silence:
+        return "the silence is over: alerts are sent again"
+    until = f"{datetime.now(UTC) + arguments.silence:%Y-%m-%d %H:%M} UTC"
+    return f"no alerts until {until}" + (f": {arguments.reason}" if arguments.reason else "")
+
+
 def _is_whole(arguments: Namespace) -> bool:
     """Was everything looked at? A part of it raises no alert and resolves none."""
     return not (arguments.only or arguments.service or arguments.host or arguments.role)
@@ -123,6 +131,8 @@ def verify(arguments: Namespace) -> int:
     checks, services = _chosen_checks(arguments), _chosen_services(arguments, session)
     if arguments.timeout <= 0:
         raise UsageError("--timeout should be more than 0 seconds")
+    if arguments.reason and not arguments.silence:
+        raise UsageError("--reason goes with --silence TIME: it says why nobody is to be alerted")
     with remembered(session, "verify") as record:
         if arguments.silence is not None:
             record.silence(arguments.silence, arguments.reason)
@@ -130,12 +140,14 @@ def verify(arguments: Namespace) -> int:
             survey = Inquiry(
                 session=session, checks=checks, services=services, timeout=arguments.timeout
             ).take()
-        findings = diagnose(judge(survey, checks))
+        findings = diagnose(pending.settle(survey, judge(survey, checks)))
         if all(finding.check == "host" for finding in findings) and checks != {"host"}:
             raise UsageError("these filters leave nothing to check")
         status = STATUSES[verdict(findings, strict=arguments.strict)]
         record.found(findings, whole=_is_whole(arguments))
         record.conclude(status, matrix.counts(findings))
+    if arguments.silence is not None and not arguments.json:
+        out.print(_silence_words(arguments))
     _tell(arguments, survey, findings, time.monotonic() - started, status)
     return status
 
@@ -178,6 +190,7 @@ def _tell(
     if not arguments.quiet:
         matrix.show_matrix(survey, findings)
     matrix.show_faults(faults(findings))
+    matrix.show_undeployed(findings)
     if not arguments.quiet:
         matrix.show_summary(findings, seconds)
 

@@ -78,6 +78,19 @@ def _published(text: str) -> Iterator[tuple[str, Address, int]]:
             yield mapping["how"], address, port
 
 
+def published(text: str, container: str) -> list[int]:
+    """The ports at which docker publishes one container."""
+    lines = (line.split(" ", 2) for line in text.splitlines() if line.startswith("publishes "))
+    found = {
+        port
+        for words in lines
+        if len(words) == 3 and words[1] == container
+        for how, _, port in _published(words[2])
+        if how == "tcp"
+    }
+    return sorted(found)
+
+
 def exposures(host: Host, catalogue: Catalogue, listening: Listening) -> Iterator[Exposure]:
     """Every address beyond tailnet and loopback at which a service of `host` listens."""
     allowed = [ip_network(network) for network in catalogue.site.guests]

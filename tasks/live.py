@@ -37,7 +37,8 @@ class LiveFile:
 class ReleaseInfo:
     """One release of a host. `digests`, by path, is what it claims to have written.
 
-    `product` is the version that rendered it; 0.1.0 said none.
+    `product` is the version that rendered it; 0.1.0 said none. `left` is the commit that a
+    rollback left for it.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ReleaseInfo:
     by: str = "unknown"
     at: str = ""
     parent: str | None = None
+    left: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     reverted: bool = False
 
@@ -219,6 +221,7 @@ def _release(release: str, lines: Sequence[Line]) -> ReleaseInfo:
         by=meta.get("by", "unknown"),
         at=meta.get("at", ""),
         parent=meta.get("parent"),
+        left=meta.get("left", ""),
         digests={claim[7]: claim[3] for claim in claims},
         reverted=any(kind == "reverted" for kind, _ in lines),
     )

@@ -122,6 +122,15 @@ class HostPlan:
         claimed: Mapping[str, str] = self.state.current.digests if self.state.current else {}
         return tuple(path for path in claimed if path not in wanted)
 
+    def change_of(self, path: str) -> FileChange | None:
+        return next((change for change in self.files if change.config.path == path), None)
+
+    @property
+    def returned_from(self) -> str:
+        """The commit that the host was rolled back from, while the source still stands at it."""
+        left = self.state.current.left if self.state.current else ""
+        return left if left and self.source.stands_for(left) else ""
+
     def touches(self, name: str) -> bool:
         """Would the activation `name` run?"""
         return any(c.config.activation and c.config.activation.name == name for c in self.changes)

@@ -149,7 +149,9 @@ def _moment(text: str) -> datetime:
 
 def _no_answer(error: httpx.HTTPError, seconds: float) -> Answer:
     text = str(error)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.ConnectTimeout):
+        words = f"no connection within {seconds:.0f} s"
+    elif isinstance(error, httpx.TimeoutException):
         words = f"no answer within {seconds:.0f} s"
     elif "CERTIFICATE_VERIFY_FAILED" in text:
         words = f"certificate refused: {text.partition('verify failed: ')[2].partition(' (_')[0]}"

@@ -164,7 +164,8 @@ def stage(
 
 def stage_earlier(task: Task, host: Host, run: Run, earlier: str, state: HostState) -> Result:
     """Nornir task: as `stage`, with the files of a release that lies on the host."""
-    script = _stage_script(host, run, state, {}, f"adopt {word(earlier)}\nend_stage\n")
+    left = f"left {state.current.commit}\n" if state.current else ""
+    script = _stage_script(host, run, state, {}, f"adopt {word(earlier)}\nend_stage\n", left)
     _refuse(_speak(task, host, script, timeout=180.0))
     return Result(host=task.host)
 
@@ -210,11 +211,12 @@ def _verb(task: Task, host: Host, run: Run, verb: str, *, timeout: float = 30.0)
 
 
 def _stage_script(
-    host: Host, run: Run, state: HostState, contents: Mapping[str, str], rest: str
+    host: Host, run: Run, state: HostState, contents: Mapping[str, str], rest: str, meta: str = ""
 ) -> str:
-    """Take the lock and fill the release, a copy of the script for the host itself in it."""
+    """Take the lock and fill the release, a copy of the script for the host itself in it; `meta`
+    are further lines of what it says of itself."""
     script = preamble(host, run) + _script()
-    release = {"release.sh": script + '\n"$@"\n', "meta": _meta(run, state), **contents}
+    release = {"release.sh": script + '\n"$@"\n', "meta": _meta(run, state) + meta, **contents}
     packed = base64.encodebytes(_pack(release)).decode()
     return f"{script}\nbegin_stage\nunpack <<'{EOF}'\n{packed}{EOF}\n{rest}"
 

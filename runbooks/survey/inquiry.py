@@ -14,7 +14,7 @@ from inventory.catalogue import Catalogue, Host, Service
 from inventory.resolver import Nameserver
 from runbooks.cli import Session
 from tasks import lookup, probe
-from tasks.checks import access, caddy, caddy_config, dns, doors, service
+from tasks.checks import access, caddy, caddy_config, dns, doors, refusal, service
 from tasks.checks.questions import questions
 from tasks.checks.survey import Survey
 from tasks.configs.render import render_configs
@@ -22,6 +22,7 @@ from tasks.look.program import look
 from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, observe
 from tasks.plan import HostPlan, make_plan
+from tasks.probe import Answer
 from tasks.shell import HostError, Unreachable
 from tasks.ssh.options import be_patient, reach_of
 
@@ -53,6 +54,7 @@ class Inquiry:
             seen, errors = self._look()
             asked["doors"] = self._try_doors(pool, seen)
             asked["routes"] = self._ask_through_caddy(pool, seen)
+            heard = {name: _heard(futures) for name, futures in asked.items()}
             return Survey(
                 catalogue=self._catalogue,
                 here=socket.gethostname(),
@@ -64,7 +66,8 @@ class Inquiry:
                 refused=frozenset(n for n, e in errors.items() if not isinstance(e, Unreachable)),
                 plans=self._plans(seen),
                 records=self._records(_heard(udp), _heard(tcp)),
-                **{name: _heard(futures) for name, futures in asked.items()},
+                refusals=_heard(self._ask_refusals(pool, heard["direct"], heard["routes"])),
+                **heard,
             )
 
     @property
@@ -208,6 +211,23 @@ class Inquiry:
             )
             for edge in edges
             for s in self._web
+        }
+
+    def _ask_refusals(
+        self,
+        pool: Executor,
+        direct: Mapping[tuple[str, str], Answer],
+        routes: Mapping[tuple[str, str], Answer],
+    ) -> Mapping[tuple[str, str], Future[Any]]:
+        """Where a service is well by its address, and not through a Caddy: does it refuse?"""
+        known = self._catalogue.services
+        well = {n: on for (n, on), told in direct.items() if service.is_healthy(known[n], told)}
+        return {
+            (name, edge): pool.submit(
+                refusal.find, self._catalogue, known[name], well[name], told, timeout=self.timeout
+            )
+            for (name, edge), told in routes.items()
+            if name in well and not service.is_served(known[name], told)
         }
 
     def _trust(self, edge: Observation) -> SSLContext:

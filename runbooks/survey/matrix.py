@@ -14,6 +14,7 @@ from tasks.checks.survey import Survey
 
 CELL = 7
 STYLES = {
+    Status.UNDEPLOYED: "cyan",
     Status.OK: "green",
     Status.SKIPPED: "dim",
     Status.WARN: "yellow",
@@ -138,6 +139,15 @@ def fault_line(fault: Fault) -> str:
         f"{first.status.word.upper()} {_few(fault.subjects)} – from {_few(fault.vantages)} – "
         f"{first.seen} – expected {first.expected} – broken: {hop}{follow} – {first.todo}"
     )
+
+
+def show_undeployed(findings: Sequence[Finding]) -> None:
+    """One line for all that is in the inventory and not deployed yet."""
+    found = [finding for finding in findings if finding.status is Status.UNDEPLOYED]
+    if found:
+        about = tuple(dict.fromkeys(f.service or f.subject for f in found))
+        line = f"NEW {_few(about)} – in the inventory and not deployed yet – {found[0].todo}"
+        out.print(Text(line, style=STYLES[Status.UNDEPLOYED]))
 
 
 def _few(words: Sequence[str]) -> str:

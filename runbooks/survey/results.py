@@ -71,7 +71,7 @@ def _case(suite: xml.Element, finding: Finding, *, strict: bool) -> str:
         time=f"{finding.seconds:.3f}",
     )
     words = redact(f"{finding.seen}, expected {finding.expected}")
-    if finding.status is Status.SKIPPED or finding.cause:
+    if finding.status in (Status.SKIPPED, Status.UNDEPLOYED) or finding.cause:
         reason = f"follows from {finding.cause}: {words}" if finding.cause else words
         xml.SubElement(case, "skipped", message=reason)
         return "skipped"

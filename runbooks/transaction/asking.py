@@ -111,6 +111,7 @@ def ask(catalogue: Catalogue, question: Question) -> Heard:
     one = catalogue.services[question.subject]
     if question.kind == DIRECT:
         answer = service.ask(catalogue, one, question.at, timeout=TIMEOUT)
+        good = service.is_healthy(one, answer)
     else:
         answer = probe.ask(
             address,
@@ -120,8 +121,8 @@ def ask(catalogue: Catalogue, question: Question) -> Heard:
             tls=probe.blind_tls(),
             timeout=TIMEOUT,
         )
-    return Heard(well=_rank(service.is_healthy(one, answer), answer), words=answer.words,
-                 answer=answer)  # fmt: skip
+        good = service.is_served(one, answer)
+    return Heard(well=_rank(good, answer), words=answer.words, answer=answer)
 
 
 def _rank(healthy: bool, answer: Answer) -> Well:

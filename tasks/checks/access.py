@@ -10,12 +10,13 @@ from inventory.errors import InventoryError
 from inventory.resolver import Nameserver
 from inventory.secret import Secret, conceal
 from tasks import lookup, probe
-from tasks.checks import parts
+from tasks.checks import parts, refusal
 from tasks.checks.finding import STRANGER, Finding, Status
 from tasks.checks.service import expected, health_of, is_served
 from tasks.checks.survey import Survey
 from tasks.probe import Answer
 
+NO_ADDRESS = "knows no address"
 LOGIN = "cloudflareaccess.com"
 GATE = "the internet"  # the vantage
 
@@ -33,7 +34,7 @@ def ask(service: Service, way: Outside, headers: Mapping[str, str] | None = None
     """GET the health path by the public name; `headers` carry a service token."""
     found = lookup.ask_nameserver(way.resolver, service.hostname, timeout=way.timeout)
     if not found.addresses:
-        return Answer(status=None, error=f"{way.resolver} knows no address ({found.words})")
+        return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
     return probe.ask(
         min(found.addresses),
         443,
@@ -63,10 +64,30 @@ def token_headers(reference: str) -> Mapping[str, str]:
 
 def judge(survey: Survey) -> Iterator[Finding]:
     for service in survey.web_services:
+        yield from _public_name(survey, service)
         if service.name in survey.strangers:
             yield _stranger(survey, service, survey.strangers[service.name])
         if service.name in survey.guests:
             yield _guest(survey, service, survey.guests[service.name])
+
+
+def _public_name(survey: Survey, service: Service) -> Iterator[Finding]:
+    """That nobody outside can find the name is a fault of its own, and one for all names."""
+    answer = survey.strangers.get(service.name)
+    if answer and answer.status is None and NO_ADDRESS in answer.error:
+        yield Finding(
+            check="access",
+            subject=service.hostname,
+            vantage=GATE,
+            status=Status.FAILED,
+            seen=answer.error,
+            expected="an address of Cloudflare's",
+            service=service.name,
+            hop="public dns",
+            todo=f"cloudflared tunnel route dns {survey.catalogue.site.tunnel.id} "
+            f"{service.hostname}, and so for each of them",
+            part=parts.public_name(service.hostname),
+        )
 
 
 def is_denial(answer: Answer) -> bool:
@@ -92,13 +113,15 @@ def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
         seconds=answer.seconds,
         service=service.name,
         hop="access" if entered else "cloudflare",
+        needs=() if entered else (parts.public_name(service.hostname),),
         todo=_access_todo(service) if entered else "does the public name lead to Cloudflare?",
     )
 
 
 def _guest(survey: Survey, service: Service, answer: Answer) -> Finding:
     from_access = LOGIN in answer.location or not is_served(service, answer)
-    if is_denial(answer) and from_access:
+    own = refusal.of(survey.refusals, service.name)
+    if is_denial(answer) and from_access and not (own and own.status == answer.status):
         return Finding(
             check="access",
             subject=f"the service token at {service.hostname}",
@@ -118,6 +141,8 @@ def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> F
     """Somebody who may enter: all hops behind Access on whichever replica was picked."""
     edges = [edge.name for edge in survey.catalogue.edges]
     behind = [
+        parts.public_name(service.hostname),
+        parts.by_name(service.name),
         *(part(edge) for edge in edges for part in (parts.tunnel, parts.ingress, parts.caddy)),
         *(parts.host(edge) for edge in edges),
         *(parts.route(service.name, edge) for edge in edges),

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from inventory.catalogue import Catalogue, Host, Service
 from tasks import probe
-from tasks.checks import parts
+from tasks.checks import parts, refusal
+from tasks.checks.caddy_config import LISTENERS
 from tasks.checks.finding import Finding, Status
 from tasks.checks.service import answer_of, expected, health_of, is_healthy, is_served, sightings
 from tasks.checks.survey import Survey
+from tasks.configs.caddy import TLS_PORT
 from tasks.observe import Question
 from tasks.probe import Answer, Certificate
 
@@ -18,6 +20,8 @@ from tasks.probe import Answer, Certificate
 # Let's Encrypt's advice). One with less than a fifth left was not renewed when due.
 LATE_SHARE = 0.2
 LATE_MOST = timedelta(days=14)
+# What tasks/probe.py says when not even a connection was made.
+NO_CONNECTION = ("no connection", "connection refused", "no route to host")
 
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
@@ -35,15 +39,62 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
 def ask(edge: Host, service: Service, *, tls: ssl.SSLContext, timeout: float) -> Answer:
     path = health_of(service).path
     return probe.ask(
-        str(edge.address), 443, path, hostname=service.hostname, tls=tls, timeout=timeout
+        str(edge.address), TLS_PORT, path, hostname=service.hostname, tls=tls, timeout=timeout
     )
 
 
 def judge(survey: Survey) -> Iterator[Finding]:
+    for service in survey.web_services:
+        yield from _judge_refusal(survey, service)
     for edge in survey.edges:
+        yield from _judge_door(survey, edge)
         for service in survey.web_services:
             yield from _judge_route(survey, edge, service)
         yield from _judge_certificate(survey, edge.name)
+
+
+def _judge_refusal(survey: Survey, service: Service) -> Iterator[Finding]:
+    """One finding for a service that is well by its address and refuses its name."""
+    found = refusal.of(survey.refusals, service.name)
+    if found:
+        yield Finding(
+            check="service",
+            subject=f"{service.name} by its name",
+            vantage=survey.here,
+            status=Status.FAILED,
+            seen=found.seen,
+            expected=expected(service),
+            service=service.name,
+            host=found.host,
+            hop=f"service {service.name}@{found.host}",
+            why=f"well by its address, it refuses what Caddy passes on, by {found.rule}",
+            todo=found.setting,
+            part=parts.by_name(service.name),
+            needs=(parts.host(found.host),),
+        )
+
+
+def _judge_door(survey: Survey, edge: Host) -> Iterator[Finding]:
+    """A firewall: Caddy listens, and from here nobody gets a connection for any name."""
+    asked = [answer for (_, at), answer in survey.routes.items() if at == edge.name]
+    shut = [a for a in asked if a.status is None and a.error.startswith(NO_CONNECTION)]
+    listens = f"{edge.address}:{TLS_PORT}" in survey.reply(edge.name, LISTENERS).text
+    if asked and len(shut) == len(asked) and listens and survey.here != edge.name:
+        yield Finding(
+            check="caddy",
+            subject=f"port {TLS_PORT} of {edge.name}",
+            vantage=survey.here,
+            status=Status.FAILED,
+            seen=shut[0].error,
+            expected="a connection",
+            host=edge.name,
+            hop=f"firewall {edge.name}",
+            why=f"Caddy listens on {edge.address}:{TLS_PORT}, {survey.here} does not get there",
+            todo=f"on {edge.name}: nft list ruleset; let the tailnet in: "
+            "ufw allow in on tailscale0 to any port 443 proto tcp",
+            part=parts.door(edge.name),
+            needs=(parts.host(edge.name), parts.caddy(edge.name)),
+        )
 
 
 def _judge_route(survey: Survey, edge: Host, service: Service) -> Iterator[Finding]:
@@ -75,6 +126,7 @@ def _behind(
         why=evidence if fine and found.status.is_broken else "",
         needs=(
             *found.needs,
+            parts.by_name(service.name),
             *(parts.placement(service.name, h, edge.name) for h in [served_by] if h),
         ),
         needs_one_of=tuple(parts.placement(service.name, h, edge.name) for h in hosts),
@@ -112,7 +164,12 @@ def _route(edge: str, service: Service, vantage: str, answer: Answer) -> Finding
         hop=f"caddy {edge}",
         todo=f"on {edge}: journalctl -u caddy -n 50",
         part=parts.route(service.name, edge),
-        needs=(parts.host(vantage), parts.host(edge), parts.caddy(edge)),
+        needs=(
+            parts.host(vantage),
+            parts.host(edge),
+            parts.caddy(edge),
+            *([parts.door(edge)] * (vantage != edge)),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from inventory.catalogue import Catalogue, Host, Service
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
+from tasks.checks.holding import Holder, holder_of
 from tasks.checks.service import is_healthy, sightings
 from tasks.checks.survey import Survey
 from tasks.configs.caddy import ADMIN_SOCKET
@@ -70,6 +71,8 @@ def _runs(survey: Survey, edge: str, answers: bool) -> Finding:
     elif reply.is_missing:
         seen = reply.text
     broken = Status.SKIPPED if reply.is_missing else Status.FAILED
+    held = None if answers else _held(survey, edge)
+    port = f"port {held.port} is held by {held}" if held else ""
     return Finding(
         check="caddy",
         subject=f"Caddy on {edge}",
@@ -79,10 +82,20 @@ def _runs(survey: Survey, edge: str, answers: bool) -> Finding:
         expected="running",
         host=edge,
         hop=f"caddy {edge}",
-        todo=f"on {edge}: systemctl status caddy; journalctl -u caddy -n 50",
+        why=port,
+        todo=f"on {edge}: take the port from {held}, then systemctl restart caddy"
+        if held
+        else f"on {edge}: systemctl status caddy; journalctl -u caddy -n 50",
         part=parts.caddy(edge),
         needs=(parts.host(edge),),
     )
+
+
+def _held(survey: Survey, edge: str) -> Holder | None:
+    """Who holds a port that Caddy needs."""
+    ports = (443, survey.catalogue.site.tunnel.caddy_port)
+    found = (holder_of(survey, edge, port, "caddy") for port in ports)
+    return next((holder for holder in found if holder), None)
 
 
 def orders_of(config: Mapping[str, Any]) -> Mapping[str, frozenset[Order]]:

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from inventory.catalogue import Catalogue
 from tasks.checks.finding import Finding, Status
 
-WORDS = {Status.OK: "ok", Status.SKIPPED: "skip", Status.WARN: "warn", Status.UNREACHABLE: "gone"}
+WORDS = {
+    Status.UNDEPLOYED: "new",
+    Status.OK: "ok",
+    Status.SKIPPED: "skip",
+    Status.WARN: "warn",
+    Status.UNREACHABLE: "gone",
+}
 HOST_CHECKS = ("host", "mesh", "config", "caddy", "tunnel", "dns", "sync")
 FAILED_HERE, FAILED_ALONG = "FAIL", "fail"
 NOTHING = "-"
@@ -49,8 +55,13 @@ def by_cell(findings: Iterable[Finding]) -> Mapping[tuple[str, Place], list[Find
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:
-    """The worst of a cell; what only follows from another hop is not as bad."""
-    return max(findings, key=lambda f: (f.status, f.cause is None), default=None)
+    """The worst of a cell; what only follows from another hop is not as bad, and what is not
+    deployed yet only worse than what is well."""
+    return max(
+        findings,
+        key=lambda f: (f.status > Status.SKIPPED, abs(f.status), f.cause is None),
+        default=None,
+    )
 
 
 def word(finding: Finding | None, *, lost: bool = False) -> str:

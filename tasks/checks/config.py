@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tasks.checks import parts
+from tasks.checks import parts, pending
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 from tasks.plan import FileChange, HostPlan
@@ -42,7 +42,9 @@ def judge(survey: Survey) -> Iterator[Finding]:
 
 
 def _file(plan: HostPlan, change: FileChange) -> Finding:
-    status, seen = _state(change)
+    status, seen = _state(change, plan.returned_from)
+    mend = f"python runbooks/deploy.py --host {plan.host} shows the difference, --apply mends it"
+    ahead = not change.drifted and change.kind != "odd"
     return Finding(
         check="config",
         subject=f"{change.config.path} on {plan.host}",
@@ -52,20 +54,22 @@ def _file(plan: HostPlan, change: FileChange) -> Finding:
         expected="as the last deploy left it",
         host=plan.host,
         hop=f"{HOPS.get(change.config.name, 'config')} {plan.host}",
-        todo=f"python runbooks/deploy.py --host {plan.host} shows the difference, --apply mends it",
+        todo=pending.advice(plan) if ahead else mend,
         needs=(parts.host(plan.host),),
     )
 
 
-def _state(change: FileChange) -> tuple[Status, str]:
+def _state(change: FileChange, returned_from: str) -> tuple[Status, str]:
     if change.kind == "odd":
         return Status.FAILED, "is a link, a folder or a device"
     if change.drifted:
         return Status.FAILED, change.drift
+    if change.kind != "same" and returned_from:
+        return Status.WARN, f"rolled back, and the inventory still is at commit {returned_from}"
     if change.kind == "new":
-        return Status.FAILED, "was never deployed"
+        return Status.UNDEPLOYED, "was never deployed"
     if change.kind in ("changed", "removed"):
-        return Status.WARN, "the inventory has moved on since the last deploy"
+        return Status.UNDEPLOYED, "the inventory has moved on since the last deploy"
     return Status.OK, "as deployed"
 
 
@@ -86,7 +90,7 @@ def _unmounted(plan: HostPlan) -> Finding:
 
 
 def _release(plan: HostPlan, usual: str | None) -> Finding:
-    current = plan.state.current
+    current, left = plan.state.current, plan.returned_from
     same = current is not None and current.commit == usual
     return Finding(
         check="config",
@@ -97,7 +101,7 @@ def _release(plan: HostPlan, usual: str | None) -> Finding:
         expected=f"commit {usual}, as the other hosts" if usual else "a release",
         host=plan.host,
         hop=f"config {plan.host}",
-        todo="python runbooks/deploy.py --apply",
+        todo=pending.advice(plan) if left else "python runbooks/deploy.py --apply",
         needs=(parts.host(plan.host),),
     )
 

@@ -5,8 +5,12 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Worse is higher. Unreachable, failed and skipped are three different things."""
+    """Worse is higher. Unreachable, failed and skipped are three different things.
 
+    What is in the inventory and not deployed yet is none of them: no history has it.
+    """
+
+    UNDEPLOYED = -1
     OK = 0
     SKIPPED = 1
     WARN = 2

@@ -32,6 +32,18 @@ def route(service: str, edge: str) -> str:
     return f"route {service} through {edge}"
 
 
+def door(edge: str) -> str:
+    return f"port 443 of {edge}"
+
+
+def by_name(service: str) -> str:
+    return f"{service} by its name"
+
+
+def public_name(hostname: str) -> str:
+    return f"public record of {hostname}"
+
+
 def tunnel(edge: str) -> str:
     return f"tunnel {edge}"
 

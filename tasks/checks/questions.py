@@ -3,14 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from inventory.catalogue import Catalogue, Host
-from tasks.checks import caddy, caddy_config, dns, doors, host, mesh, service, sync, tunnel
+from tasks.checks import (
+    caddy,
+    caddy_config,
+    dns,
+    doors,
+    holding,
+    host,
+    mesh,
+    service,
+    sync,
+    tunnel,
+)
 from tasks.observe import Question
 
 Asker = Callable[[Host, Catalogue], Iterator[Question]]
 
 ASKERS: Mapping[str, tuple[Asker, ...]] = {
-    "service": (service.questions,),
-    "caddy": (service.questions, caddy.questions, caddy_config.questions),
+    "service": (service.questions, holding.questions),
+    "caddy": (service.questions, caddy.questions, caddy_config.questions, holding.questions),
     "tunnel": (tunnel.questions,),
     "dns": (dns.questions,),
     "mesh": (mesh.questions,),
@@ -23,4 +34,5 @@ def questions(checks: Iterable[str], one: Host, catalogue: Catalogue) -> list[Qu
     """What `checks` ask of a host, and always which units run, which `host` asks."""
     chosen = (asker for check in sorted(checks) for asker in ASKERS.get(check, ()))
     askers = dict.fromkeys((host.questions, *chosen))
-    return [question for asker in askers for question in asker(one, catalogue)]
+    asked = (question for asker in askers for question in asker(one, catalogue))
+    return list({question.name: question for question in asked}.values())

@@ -73,10 +73,12 @@ RULES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """`seen` is the answer, `rule` what the service enforces, `setting` what mends it."""
+    """`status` and `seen` are the answer, `rule` what the service enforces, `setting` what mends
+    it."""
 
     service: str
     host: str
+    status: int
     seen: str
     rule: str
     setting: str
@@ -117,6 +119,7 @@ def _named(catalogue: Catalogue, service: Service, host: str, said: Answer, by: 
     return Refusal(
         service=service.name,
         host=host,
+        status=said.status or 0,
         seen=said.words,
         rule=rule,
         setting=f"{setting}; or {own}" if by == "the name" else setting,
@@ -136,4 +139,9 @@ def _known(service: Service, said: Answer) -> Rule | None:
     return next(iter([*told, *(rule for rule in alike if rule.program in called)]), None)
 
 
-Refusals = Mapping[tuple[str, str], Refusal]  # by service and edge
+Refusals = Mapping[tuple[str, str], Refusal | None]  # by service and edge
+
+
+def of(refusals: Refusals, service: str) -> Refusal | None:
+    """What the service refuses, whichever edge it was seen through."""
+    return next((found for (name, _), found in refusals.items() if name == service and found), None)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service
-from tasks.checks import parts
+from tasks.checks import holding, parts
 from tasks.checks.finding import Finding, Status
+from tasks.checks.holding import Cause
 from tasks.checks.survey import Survey
 from tasks.observe import Question, Reply
 from tasks.probe import Answer
@@ -83,6 +84,8 @@ def _judge_placement(
     fine = [vantage for vantage, answer in seen.items() if is_healthy(service, answer)]
     for vantage, answer in seen.items():
         cut = bool(fine) and answer.status is None  # others get an answer, this one none
+        silent = not fine and answer.status is None
+        cause = holding.cause(survey, service, host) if silent else None
         yield _finding(
             service,
             host,
@@ -90,9 +93,13 @@ def _judge_placement(
             answer,
             hop=f"mesh {vantage} to {host}" if cut else f"service {service.name}@{host}",
             unit=survey.unit_state(host, service.unit),
-            why=_evidence(survey, service, host, vantage, fine) if cut else "",
-            todo=_todo(survey.catalogue, service, host, cut=cut),
+            why=_evidence(survey, service, host, vantage, fine) if cut else cause_words(cause),
+            todo=cause.todo if cause else _todo(survey.catalogue, service, host, cut=cut),
         )
+
+
+def cause_words(cause: Cause | None) -> str:
+    return cause.why if cause else ""
 
 
 def _evidence(

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from inventory.catalogue import Catalogue, Host, Service
+from tasks import served
+from tasks.checks.refusal import Refusals
 from tasks.lookup import DnsAnswer
 from tasks.observe import Observation, Reply
 from tasks.plan import HostPlan
 from tasks.probe import Answer
+from tasks.served import Served
 
 Pair = tuple[str, str]
 
@@ -38,6 +41,7 @@ class Survey:
     doors: Mapping[tuple[str, str, int], bool] = field(default_factory=dict)
     strangers: Mapping[str, Answer] = field(default_factory=dict)
     guests: Mapping[str, Answer] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=dict)
     records: Mapping[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
 
     @cached_property
@@ -48,6 +52,19 @@ class Survey:
     def edges(self) -> tuple[Host, ...]:
         """The selected edges that could be looked at."""
         return tuple(h for h in self.hosts if h.is_edge and h.name in self.seen)
+
+    @cached_property
+    def served(self) -> Mapping[str, Served]:
+        """What each host that could be looked at serves by its own files."""
+        found = {}
+        for name, observation in self.seen.items():
+            paths, files = self.catalogue.hosts[name].paths, observation.state.files
+            texts = [
+                files[path].text if path in files else None
+                for path in (paths.caddy, paths.resolver)
+            ]
+            found[name] = served.parse(*texts)
+        return found
 
     def reply(self, host: str, question: str) -> Reply:
         return self.seen[host].reply(question)

@@ -107,6 +107,21 @@ listeners() {
     elif command -v netstat >/dev/null 2>&1; then netstat -l -t -n | sed 1,2d
     else has ss; fi
 }
+# Who holds a port: "PORT UNIT PROGRAM"; of a container, its runtime's unit.
+holders() {
+    has ss || return
+    ss -H -l -t -n -p 2>/dev/null | awk '{
+        port = $4
+        sub(/.*:/, "", port)
+        if (match($0, /[(][(]"[^"]+",pid=[0-9]+/)) {
+            split(substr($0, RSTART + 3, RLENGTH - 3), told, "\",pid=")
+            print port, told[2], told[1]
+        }
+    }' | sort -u | while read -r port pid program; do
+        unit=$(sed -n 's|.*/\([^/]*[.]service\).*|\1|p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+        echo "$port ${unit:--} $program"
+    done
+}
 units() { # UNIT…
     has systemctl && systemctl show --property=Id,LoadState,ActiveState "$@"
 }

@@ -10,6 +10,7 @@ from inventory.source import Source
 from tasks import configs
 from tasks.checks import caddy_config, dns, doors, host, mesh, sync, tunnel
 from tasks.checks.caddy import questions as caddy_questions
+from tasks.checks.refusal import Refusal
 from tasks.checks.service import questions as service_questions
 from tasks.checks.survey import Survey
 from tasks.configs.file import ConfigFile
@@ -59,6 +60,7 @@ class Edge:
     admin: dict[str, Answer] = field(default_factory=dict)
     doors: dict[tuple[str, str, int], bool] = field(default_factory=dict)
     records: dict[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], Refusal | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.catalogue.hosts:
@@ -196,6 +198,7 @@ class Edge:
             strangers=self.strangers,
             guests=self.guests,
             records=self.records,
+            refusals=self.refusals,
         )
 
 

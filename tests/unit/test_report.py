@@ -123,6 +123,16 @@ def test_trouble_that_lasts_is_told_as_such(report: Runbook, history: History):
     assert "STILL SO after 10 min" in report().out
 
 
+def test_trouble_of_a_service_that_was_taken_away_is_not_still_so(
+    report: Runbook, history: History, site: Site
+):
+    watch(history, 30, 15, Status.OK)
+    watch(history, 10, 0, Status.FAILED)
+    site.change("services", "services.plex", None)
+    said = report().out
+    assert "STILL SO" not in said and "lasted 10 min or longer, and was taken away" in said
+
+
 def test_trouble_whose_end_nobody_saw_is_told_as_such(report: Runbook, history: History):
     watch(history, 200, 190, Status.FAILED)
     watch(history, 30, 0, Status.OK)

@@ -3,14 +3,16 @@
 import json
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from journal.history import History
 from tasks.probe import Answer
 from tests.runbook import Done
-from tests.site import ROOT
+from tests.site import ROOT, Site
 from tests.unit.surveys import Edge
 
 SCHEMA = json.loads((ROOT / "docs" / "verify.schema.json").read_text(encoding="utf-8"))
@@ -58,6 +60,7 @@ def test_an_unreachable_host_and_nothing_worse_is_exit_3(verify: Callable[..., D
         (("--host", "vps3"), "no host 'vps3' (hosts: unraid, vps1, vps2)"),
         (("--role", "edges"), "no role 'edges' (roles: edge, media)"),
         (("--timeout", "0"), "--timeout should be more than 0 seconds"),
+        (("--reason", "new disk"), "--reason goes with --silence TIME"),
     ],
 )
 def test_what_makes_no_sense_is_exit_2_with_what_would(
@@ -73,6 +76,20 @@ def test_nothing_to_check_is_an_error(verify: Callable[..., Done], edge: Edge):
     done = verify("--only", "access")
     assert done.status == 2
     assert "nothing to check" in done.err
+
+
+def test_a_silence_is_confirmed_with_its_end_and_its_reason(verify: Callable[..., Done]):
+    said = verify("--silence", "2h", "--reason", "new disk", "--quiet").out
+    assert said.startswith("no alerts until 20") and said.endswith(" UTC: new disk\n")
+    assert verify("--silence", "off", "--quiet").out.startswith("the silence is over")
+
+
+def test_a_run_that_is_refused_for_usage_is_no_run(
+    verify: Callable[..., Done], edge: Edge, site: Site
+):
+    edge.strangers, edge.guests = {}, {}
+    assert verify("--only", "access").status == 2
+    assert History(site.journal).runs(since=datetime.fromtimestamp(0, UTC)) == []
 
 
 def test_warnings_fail_only_when_strict(verify: Callable[..., Done], edge: Edge):
