@@ -25,6 +25,7 @@ from inventory.fields import (
     HomePath,
     Line,
     Name,
+    Names,
     Network,
     Path,
     Pattern,
@@ -185,7 +186,8 @@ class Budget(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Strict):
-    """One service and its placements: `primary` (and `fallback`), or `hosts` all alike.
+    """One service and its placements: `primary` (and `fallback`, one or several, in the order
+    in which they are asked), or `hosts` all alike.
 
     A read (GET, HEAD) that gets no answer within `header_timeout` seconds is asked of the
     fallback; a write has `write_timeout`, since nobody may repeat it. What is at a path of
@@ -204,7 +206,7 @@ class Service(Strict):
     upstream: Upstream = field(default_factory=Upstream)
     front: Front = field(default_factory=Front)
     primary: Name | None = None
-    fallback: Name | None = None
+    fallback: Names = ()
     hosts: tuple[Name, ...] = ()
     unit: Unit
     manager: Manager | None = None
@@ -223,8 +225,7 @@ class Service(Strict):
     @property
     def placements(self) -> tuple[str, ...]:
         """Host names, in the order in which they are asked."""
-        ordered = (self.primary, self.fallback) if self.primary else self.hosts
-        return tuple(host for host in ordered if host)
+        return (self.primary, *self.fallback) if self.primary else self.hosts
 
     @property
     def is_public(self) -> bool:
@@ -495,9 +496,14 @@ class Catalogue:
         """Where services are asked that run on this host, or on this appliance."""
         return str((self.hosts.get(name) or self.appliances[name]).address)
 
-    def asks(self, vantage: str, host: str) -> bool:
-        """May the machine of that name ask services on `host` by itself? Appliances are asked by
-        the edges: others may have no way to them."""
+    def asks(self, vantage: str, service: Service, host: str) -> bool:
+        """May a runbook on the machine of that name ask `service` on `host` by itself?
+
+        Appliances are asked by the edges, since others may have no way to them; and h2c by
+        curl on the edges alone, since our own client does not speak it.
+        """
+        if service.upstream.is_h2c:
+            return False
         return host in self.hosts or any(edge.name == vantage for edge in self.edges)
 
     def orders_from(self, host: str, service: Service) -> tuple[tuple[str, ...], ...]:

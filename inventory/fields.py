@@ -143,6 +143,11 @@ def _tailnet_address(value: Any) -> Any:
     return text if isinstance(value, int) else value  # 100 would be 0.0.0.100
 
 
+def one_or_many(value: Any) -> Any:
+    """A text stands for a list of it alone, nothing for an empty one."""
+    return [] if value is None else [value] if isinstance(value, str) else value
+
+
 def is_reference(text: str) -> bool:
     """Does `text` say where a secret is?"""
     return text.partition(":")[0] in SECRET_SCHEMES
@@ -165,6 +170,7 @@ RecordName = Annotated[
         )
     ),
 ]
+Names = Annotated[tuple[Name, ...], BeforeValidator(one_or_many)]
 Path = Annotated[str, AfterValidator(_path)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 SettingsPath = Annotated[

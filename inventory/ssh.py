@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from inventory.errors import InventoryError
-from inventory.fields import Flag, Seconds, SecretText, Strict
+from inventory.fields import Flag, Seconds, SecretText, Strict, one_or_many
 
 _HOP = re.compile(
     r"((?P<user>[a-z_][a-z0-9_.-]{0,31})@)?"
@@ -46,10 +46,6 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, bool | str):
         raise ValueError(f"should be a number of seconds, not {value!r}")
     return value
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ class Ssh(Strict):
     """
 
     config: PathHere | None = None
-    jump: Annotated[tuple[Jump, ...], BeforeValidator(_one_or_many)] = ()
+    jump: Annotated[tuple[Jump, ...], BeforeValidator(one_or_many)] = ()
     own_address: IPv4Address | IPv6Address | None = None
 
 

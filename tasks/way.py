@@ -24,7 +24,8 @@ class Way:
         """With the name in it that the certificate has to bear."""
         upstream = self.service.upstream
         place = at_port(upstream.server_name or self._address, self.service.port)
-        return f"{upstream.scheme}://{place}{upstream.path}{self.path}"
+        scheme = "https" if upstream.is_https else "http"
+        return f"{scheme}://{place}{upstream.path}{self.path}"
 
     @property
     def curl_flags(self) -> tuple[str, ...]:
@@ -32,6 +33,8 @@ class Way:
         upstream, found = self.service.upstream, list[str]()
         if upstream.server_name:
             found += ["--connect-to", f"::{at_port(self._address, self.service.port)}"]
+        if upstream.is_h2c:
+            found.append("--http2-prior-knowledge")
         if upstream.trust == "insecure":
             found.append("--insecure")
         if upstream.ca:

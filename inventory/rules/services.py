@@ -14,7 +14,8 @@ def services_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 def placements_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for service in catalogue.services.values():
-        named = {"primary": service.primary, "fallback": service.fallback}
+        named = {"primary": service.primary}
+        named |= {_nth("fallback", n, service.fallback): h for n, h in enumerate(service.fallback)}
         named |= {f"hosts.{index}": host for index, host in enumerate(service.hosts)}
         for key, host in named.items():
             look = unknown_host if service.kind == "dns" else unknown_place
@@ -23,14 +24,21 @@ def placements_exist(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 yield f"{service.name}.{key}", problem
 
 
+def _nth(key: str, n: int, named: tuple[str, ...]) -> str:
+    """The key of the nth of `named`, which may stand there alone."""
+    return key if len(named) == 1 else f"{key}.{n}"
+
+
 def placements_are_one_kind(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for service in catalogue.services.values():
         if bool(service.primary) == bool(service.hosts):
             yield service.name, "needs either primary (and fallback) or hosts, not both or neither"
         if service.fallback and not service.primary:
             yield f"{service.name}.fallback", "needs a primary beside it"
-        if service.fallback and service.fallback == service.primary:
+        if service.primary in service.fallback:
             yield f"{service.name}.fallback", f"is {service.primary!r}, the primary itself"
+        if len(set(service.fallback)) < len(service.fallback):
+            yield f"{service.name}.fallback", "names a host twice"
         if len(set(service.hosts)) < len(service.hosts):
             yield f"{service.name}.hosts", "names a host twice"
 

@@ -21,8 +21,11 @@ def unknown_place(catalogue: Catalogue, host: str) -> str | None:
 
 def hosts_are_known(catalogue: Catalogue) -> bool:
     """Is every host that has a name of ours there? Else another rule says which is not."""
-    placed = {name for service in catalogue.services.values() for name in service.placements}
-    return {catalogue.site.control, *placed} <= catalogue.hosts.keys() | catalogue.appliances.keys()
+    services = catalogue.services.values()
+    placed = {name for service in services for name in service.placements}
+    resolvers = {n for s in services if s.kind == "dns" for n in s.placements}
+    known = catalogue.hosts.keys() | catalogue.appliances.keys()
+    return {catalogue.site.control, *resolvers} <= catalogue.hosts.keys() and placed <= known
 
 
 def within(path: str, folders: Iterable[str]) -> str | None:

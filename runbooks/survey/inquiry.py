@@ -93,7 +93,7 @@ class Inquiry:
             (s.name, on): pool.submit(service.ask, self._catalogue, s, on, timeout=self.timeout)
             for s in self._web
             for on in s.placements
-            if self._catalogue.asks(socket.gethostname(), on)
+            if self._catalogue.asks(socket.gethostname(), s, on)
             and (self._edges or self._catalogue.hosts[on] in self.session.hosts)
         }
 

@@ -82,7 +82,7 @@ def placements(catalogue: Catalogue, services: Collection[str]) -> Iterator[Ques
     here = socket.gethostname()
     for one in catalogue.web_services:
         for host in one.placements if one.name in services else ():
-            if catalogue.asks(here, host):
+            if catalogue.asks(here, one, host):
                 yield Question(kind=DIRECT, subject=one.name, at=host)
 
 

@@ -1,7 +1,7 @@
 """Caddy: the reverse proxy on each edge, with the failover of the catalogue."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -83,6 +83,7 @@ def _asking(
     return {
         "name": name,
         "upstreams": catalogue.upstreams_from(host.name, service),
+        **_rounds(catalogue.upstreams_from(host.name, service)),
         "shared": _shared(service),
         **_asked(service.upstream),
         "health_port": health_port,
@@ -223,6 +224,7 @@ def _asked(upstream: Upstream) -> Mapping[str, Any]:
     asked_as = token(upstream.host) if upstream.host else "{hostport}"
     return {
         "https": upstream.is_https,
+        "h2c": upstream.is_h2c,
         "insecure": upstream.trust == "insecure",
         "ca": upstream.ca,
         "server_name": upstream.server_name,
@@ -230,6 +232,14 @@ def _asked(upstream: Upstream) -> Mapping[str, Any]:
         "asked_as": Quoted(asked_as) if upstream.host or upstream.is_https else "",
         "checked_as": upstream.host,
     }
+
+
+def _rounds(upstreams: tuple[str, ...]) -> Mapping[str, Sequence[Any]]:
+    """Whom the last try asks once one has failed: those behind it in line, those before it,
+    itself. Of two, both rounds begin with the fallback.
+    """
+    first, *later = [(*upstreams[n:], *upstreams[:n]) for n in range(1, len(upstreams) + 1)]
+    return {"after_first": first, "after_later": later if len(later) > 1 else []}
 
 
 def _duration(seconds: float) -> str:

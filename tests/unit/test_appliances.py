@@ -138,9 +138,10 @@ def test_one_silent_service_is_the_services_fault_and_nothing_is_said_of_its_hos
 
 def test_nobody_but_an_edge_asks_it(home: Site):
     catalogue = load_catalogue(home.config)
-    assert catalogue.asks("laptop", "unraid")
-    assert not catalogue.asks("laptop", "proxmox")
-    assert catalogue.asks("vps1", "proxmox")
+    pve, radarr = catalogue.services["pve"], catalogue.services["radarr"]
+    assert catalogue.asks("laptop", radarr, "unraid")
+    assert not catalogue.asks("laptop", pve, "proxmox")
+    assert catalogue.asks("vps1", pve, "proxmox")
 
 
 def test_the_page_draws_it_without_what_only_a_login_tells(home: Site):
