@@ -43,6 +43,7 @@ from inventory.fields import (
 )
 from inventory.front import Front
 from inventory.mcp import Mcp
+from inventory.names import Alias, full, parent_of, sample_of
 from inventory.resolver import Record, Resolver
 from inventory.schedule import Schedule
 from inventory.ssh import Hop, Login, Ssh, Stop
@@ -189,6 +190,10 @@ class Service(Strict):
     """One service and its placements: `primary` (and `fallback`, one or several, in the order
     in which they are asked), or `hosts` all alike.
 
+    It is served as `hostname` and under each of `aliases`, of which `*.NAME` are all names below;
+    each of `redirect_from` leads to `hostname`. `http_names` are served on port 80 of the
+    tailnet, without TLS.
+
     A read (GET, HEAD) that gets no answer within `header_timeout` seconds is asked of the
     fallback; a write has `write_timeout`, since nobody may repeat it. What is at a path of
     `long_polls` or below it may stay silent as long as it likes. A drill asks `probe` (by
@@ -201,6 +206,9 @@ class Service(Strict):
     title: Line
     kind: Literal["http", "dns"] = "http"
     hostname: DnsName
+    aliases: tuple[Alias, ...] = ()
+    redirect_from: tuple[DnsName, ...] = ()
+    http_names: tuple[DnsName, ...] = ()
     port: Port
     health: HealthCheck | None = None
     upstream: Upstream = field(default_factory=Upstream)
@@ -226,6 +234,20 @@ class Service(Strict):
     def placements(self) -> tuple[str, ...]:
         """Host names, in the order in which they are asked."""
         return (self.primary, *self.fallback) if self.primary else self.hosts
+
+    def named_in(self, domain: str) -> "Service":
+        """With every name in full; those for plain HTTP stay as they are typed."""
+        return replace(
+            self,
+            hostname=full(self.hostname, domain),
+            aliases=tuple(full(name, domain) for name in self.aliases),
+            redirect_from=tuple(full(name, domain) for name in self.redirect_from),
+        )
+
+    @property
+    def https_names(self) -> tuple[str, ...]:
+        """Every name that Caddy has a certificate for, the first of all first."""
+        return (self.hostname, *self.aliases, *self.redirect_from)
 
     @property
     def is_public(self) -> bool:
@@ -359,11 +381,13 @@ class Memory(Strict):
 class Site(Strict):
     """What differs from one operator to the next: inventory/defaults.yaml.
 
-    `access_from` are networks from which people come beside the tailnet, such as the LAN
-    behind a subnet router that shows its clients' own addresses.
+    `domains` are further ones that names may lie in. `access_from` are networks from which
+    people come beside the tailnet, such as the LAN behind a subnet router that shows its
+    clients' own addresses.
     """
 
     domain: DnsName
+    domains: tuple[DnsName, ...] = ()
     control: Name
     access_from: tuple[Network, ...] = ()
     tunnel: Tunnel
@@ -381,6 +405,10 @@ class Site(Strict):
     page: Page | None = None
 
     @property
+    def all_domains(self) -> tuple[str, ...]:
+        return (self.domain, *self.domains)
+
+    @property
     def guests(self) -> tuple[str, ...]:
         """The networks whose clients an edge serves, by the address that they come from."""
         return (*TAILNET, *map(str, self.access_from))
@@ -389,6 +417,11 @@ class Site(Strict):
     def page_name(self) -> str | None:
         """The name under which the control node's Caddy serves the page."""
         return f"{self.page.hostname}.{self.domain}" if self.page else None
+
+
+def _width(name: str) -> tuple[bool, int]:
+    """How many names a name stands for, as a key to sort by."""
+    return (False, 0) if parent_of(name) is None else (True, -name.count("."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -422,6 +455,18 @@ class Catalogue:
     def public_services(self) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.is_public)
 
+    @property
+    def public_names(self) -> Mapping[str, Service]:
+        """Every name that the tunnel leads to the Caddys, wildcards last, the widest at the end."""
+        found = {name: s for s in self.public_services for name in s.https_names}
+        return dict(sorted(found.items(), key=lambda item: _width(item[0])))
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        """Below which names every name leads to the Caddys."""
+        names = [name for s in self.web_services for name in s.aliases]
+        return tuple(dict.fromkeys(parent for name in names if (parent := parent_of(name))))
+
     @cached_property
     def resolvers(self) -> tuple[Host, ...]:
         """The hosts that answer DNS: the placements of every dns service."""
@@ -430,22 +475,33 @@ class Catalogue:
 
     @cached_property
     def records(self) -> Mapping[str, tuple[IPv4Address, ...]]:
-        """Name -> addresses, as every resolver must answer them.
+        """Name -> addresses, as every resolver must answer them; of a wildcard one sample."""
+        samples = [sample_of(f"*.{parent}") for parent in self.wildcards]
+        return self.exact_records | dict.fromkeys(samples, self.through_caddy)
+
+    @property
+    def through_caddy(self) -> tuple[IPv4Address, ...]:
+        return tuple(host.address for host in self.edges)
+
+    @property
+    def exact_records(self) -> dict[str, tuple[IPv4Address, ...]]:
+        """Name -> addresses, of every name that is one.
 
         A web service is reached through a Caddy, so its name leads to both edges; a
         dns service and a host are reached directly. The page is the control node's. An
         appliance has no record: its name is most often that of a service on it.
         """
-        through_caddy = tuple(host.address for host in self.edges)
         records: dict[str, tuple[IPv4Address, ...]] = {
             f"{host.name}.{self.site.domain}": (host.address,) for host in self.hosts.values()
         }
         for service in self.services.values():
-            records[service.hostname] = (
-                tuple(self.hosts[name].address for name in service.placements)
-                if service.kind == "dns"
-                else through_caddy
-            )
+            if service.kind == "dns":
+                direct = tuple(self.hosts[name].address for name in service.placements)
+                records[service.hostname] = direct
+            else:
+                names = (*service.https_names, *service.http_names)
+                exact = [name for name in names if parent_of(name) is None]
+                records |= dict.fromkeys(exact, self.through_caddy)
         if self.site.page_name:
             records[self.site.page_name] = (self.hosts[self.site.control].address,)
         return records

@@ -17,7 +17,7 @@ from inventory.hours import Hours
 
 SECRET_SCHEMES = ("env", "file", "cmd")
 WIDEST = {4: 8, 6: 16}  # the shortest prefix of a network that somebody owns
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -27,7 +27,8 @@ class Strict:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
-def _matching(pattern: str, meaning: str) -> Callable[[str], str]:
+def matching(pattern: str, meaning: str) -> Callable[[str], str]:
+    """A check that a text is `meaning`, whole. It raises ValueError."""
     regex = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -70,7 +71,7 @@ _UNSEEN = (
     r"\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
     r"\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-_one_line = _matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text")
+_one_line = matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text")
 
 
 def _line(value: str) -> str:
@@ -98,7 +99,7 @@ def _literal(value: str) -> str:
     return value
 
 
-_url = _matching(
+_url = matching(
     r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
     "a web address such as https://mcp.example/sse",
 )
@@ -133,7 +134,7 @@ def _network(text: Any) -> IPv4Network | IPv6Network:
 def _tailnet_address(value: Any) -> Any:
     """The text of an IPv4 address. A name of one is no address: raises ValueError."""
     text = str(value)
-    names = re.compile(rf"(?=.*[a-z]){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+    names = re.compile(rf"(?=.*[a-z]){LABEL}(\.{LABEL})*", re.IGNORECASE)
     if isinstance(value, str) and names.fullmatch(text):
         raise ValueError(
             f"{text!r} is a name; here stands the tailnet address, of which records and listeners "
@@ -158,15 +159,15 @@ def _url_or_secret(value: str) -> str:
 
 
 Name = Annotated[
-    str, AfterValidator(_matching(_LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
+    str, AfterValidator(matching(LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
 ]
-host_name = _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name such as home.example")
+host_name = matching(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*", "a host name such as home.example")
 DnsName = Annotated[str, AfterValidator(host_name)]
 RecordName = Annotated[
     str,
     AfterValidator(
-        _matching(
-            rf"(?=.{{1,253}}$)(_?{_LABEL})(\._?{_LABEL})*", "a name such as printer or _dmarc.lan"
+        matching(
+            rf"(?=.{{1,253}}$)(_?{LABEL})(\._?{LABEL})*", "a name such as printer or _dmarc.lan"
         )
     ),
 ]
@@ -176,25 +177,25 @@ HomePath = Annotated[str, AfterValidator(_home_path)]
 SettingsPath = Annotated[
     str,
     AfterValidator(
-        _matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
+        matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
     ),
 ]
 UrlPath = Annotated[
     str,
     AfterValidator(
-        _matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
+        matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
     ),
 ]
 Prefix = Annotated[
     str,
     AfterValidator(
-        _matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
+        matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
     ),
 ]
 Below = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"(/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*|/\.well-known)+",
             "a path such as /api, which stands for itself and all below it",
         )
@@ -203,7 +204,7 @@ Below = Annotated[
 HostHeader = Annotated[
     str,
     AfterValidator(
-        _matching(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?", "a Host header such as nas.lan:8443")
+        matching(rf"{LABEL}(\.{LABEL})*(:[0-9]{{1,5}})?", "a Host header such as nas.lan:8443")
     ),
 ]
 Trust = Annotated[str, AfterValidator(_trust)]
@@ -211,7 +212,7 @@ UrlOrSecret = Annotated[str, AfterValidator(_url_or_secret)]
 Audience = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             "[0-9a-f]{64}",
             "an AUD tag: 64 characters of 0-9 and a-f, in the application's overview in Zero Trust",
         )
@@ -220,29 +221,29 @@ Audience = Annotated[
 Unit = Annotated[
     str,
     AfterValidator(
-        _matching(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", "the name of a unit or container such as plex")
+        matching(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", "the name of a unit or container such as plex")
     ),
 ]
 User = Annotated[
-    str, AfterValidator(_matching(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as root"))
+    str, AfterValidator(matching(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as root"))
 ]
 EnvName = Annotated[
-    str, AfterValidator(_matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
+    str, AfterValidator(matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
 ]
 HeaderName = Annotated[
     str,
-    AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a header's name such as X-Api-Key")),
+    AfterValidator(matching(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a header's name such as X-Api-Key")),
 ]
 McpName = Annotated[
     str,
     AfterValidator(
-        _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name such as brave_search")
+        matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name such as brave_search")
     ),
 ]
 Uuid = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             "an id such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
         )
@@ -251,20 +252,20 @@ Uuid = Annotated[
 Hex32 = Annotated[
     str,
     AfterValidator(
-        _matching("[0-9a-f]{32}", "an account id: 32 characters of 0-9 and a-f, in the dashboard")
+        matching("[0-9a-f]{32}", "an account id: 32 characters of 0-9 and a-f, in the dashboard")
     ),
 ]
 Email = Annotated[
     str,
     AfterValidator(
-        _matching(
-            rf"[A-Za-z0-9._%+'-]{{1,64}}@{_LABEL}(\.{_LABEL})+",
+        matching(
+            rf"[A-Za-z0-9._%+'-]{{1,64}}@{LABEL}(\.{LABEL})+",
             "an address such as me@home.example",
         )
     ),
 ]
 Session = Annotated[
-    str, AfterValidator(_matching(r"[1-9][0-9]{0,3}[mh]", "a session such as 30m, 24h or 720h"))
+    str, AfterValidator(matching(r"[1-9][0-9]{0,3}[mh]", "a session such as 30m, 24h or 720h"))
 ]
 ApiUrl = Annotated[str, AfterValidator(_api)]
 Line = Annotated[str, AfterValidator(_line)]
@@ -274,7 +275,7 @@ HeaderText = Annotated[str, AfterValidator(_line), AfterValidator(_literal)]
 RedirectTarget = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|(?=/(?!/)))(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
             "an address such as https://new.example, or a path such as /web/",
         )
@@ -282,12 +283,12 @@ RedirectTarget = Annotated[
 ]
 Size = Annotated[
     str,
-    AfterValidator(_matching(r"[1-9][0-9]{0,5}(KB|MB|GB)", "a size such as 500KB, 50MB or 2GB")),
+    AfterValidator(matching(r"[1-9][0-9]{0,5}(KB|MB|GB)", "a size such as 500KB, 50MB or 2GB")),
 ]
 Pattern = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"(?!.*\*\*)/?[A-Za-z0-9_@+.*?~-]+(/[A-Za-z0-9_@+.*?~-]+)*/?",
             "a pattern of file names such as *.db, logs/ or /top/cache",
         )

@@ -1,7 +1,7 @@
 """Reading the YAML files into a Catalogue, or refusing them with file, key and way out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 SITE_KEYS = (
     "domain",
+    "domains",
     "control",
     "tunnel",
     "access",
@@ -219,7 +220,7 @@ def _services(files: Files, site: Site) -> tuple[dict[str, Service], dict[str, S
     syncs = _entries(Sync, content, "syncs", files, problems)
     if problems:
         raise InventoryError("\n".join(problems))
-    return {name: _complete(s, site.domain) for name, s in services.items()}, syncs
+    return {name: s.named_in(site.domain) for name, s in services.items()}, syncs
 
 
 def _entries(
@@ -236,13 +237,6 @@ def _entries(
         except InventoryError as error:
             problems.append(str(error))
     return found
-
-
-def _complete(service: Service, domain: str) -> Service:
-    """`hostname: plex` stands for plex.DOMAIN; a full name stays as it is."""
-    if "." in service.hostname:
-        return service
-    return replace(service, hostname=f"{service.hostname}.{domain}")
 
 
 def _part(mapping: Mapping[str, Any], key: str, path: Path, parent: str = "") -> dict[str, Any]:

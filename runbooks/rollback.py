@@ -4,6 +4,7 @@ Looks by default: lists the releases of each host. --to chooses one, --apply
 acts.
 """
 
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ if __name__ == "__main__":
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Catalogue, Host
+from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import Exit, UsageError
 from runbooks.cli import Session, main, open_session, out, tell, working
 from runbooks.remember import remembered
@@ -148,7 +149,8 @@ def _serving(host: Host) -> tuple[str, str]:
 def _still_promised(session: Session, hosts: Sequence[str]) -> Catalogue:
     """The catalogue as far as the earlier release of `hosts` knows it.
 
-    A service that was added, or got another name, since then is not expected to answer.
+    A service that was added, or got another name, since then is not expected to answer; nor
+    is a further name that a service has got.
     """
 
     def read(task: Task) -> Result:
@@ -159,11 +161,29 @@ def _still_promised(session: Session, hosts: Sequence[str]) -> Catalogue:
     return replace(
         session.catalogue,
         services={
-            name: service
+            name: _as_known(service, texts)
             for name, service in session.catalogue.services.items()
-            if service.kind == "dns" or all(f"://{service.hostname} " in text for text in texts)
+            if service.kind == "dns" or _knows(texts, service.hostname)
         },
     )
+
+
+def _as_known(service: Service, texts: Sequence[str]) -> Service:
+    return replace(
+        service,
+        aliases=_known(service.aliases, texts),
+        redirect_from=_known(service.redirect_from, texts),
+        http_names=_known(service.http_names, texts),
+    )
+
+
+def _known(names: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if _knows(texts, name))
+
+
+def _knows(texts: Sequence[str], name: str) -> bool:
+    """Is there a site of that name in each of these Caddyfiles?"""
+    return all(re.search(rf"://{re.escape(name)}[ ,]", text) for text in texts)
 
 
 def _on_all(session: Session, look: Callable[[Task, Host], Result]) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ from tasks.checks import (
     doors,
     host,
     mesh,
+    names,
     pending,
     service,
     sync,
@@ -46,7 +47,7 @@ Judge = Callable[[Survey], Iterator[Finding]]
 CHECKS: Mapping[str, tuple[Judge, ...]] = {
     "service": (service.judge,),
     "mesh": (mesh.judge,),
-    "caddy": (caddy_config.judge, caddy.judge),
+    "caddy": (caddy_config.judge, caddy.judge, names.judge),
     "tunnel": (tunnel.judge,),
     "access": (access.judge,),
     "dns": (dns.judge,),

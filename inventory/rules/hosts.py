@@ -46,7 +46,11 @@ def addresses_are_on_the_tailnet(catalogue: Catalogue) -> Iterator[tuple[str, st
 
 
 def appliances_are_elsewhere(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    ours = {service.hostname: service.name for service in catalogue.services.values()}
+    ours = {
+        name: service.name
+        for service in catalogue.services.values()
+        for name in (*service.https_names, *service.http_names)
+    }
     if catalogue.site.page_name:
         ours[catalogue.site.page_name] = "the page"
     for one in catalogue.appliances.values():

@@ -33,8 +33,9 @@ def nameservers_of_a_zone_are_alike(catalogue: Catalogue) -> Iterator[tuple[str,
 def stub_zones_are_others(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     site = catalogue.site
     for zone in site.resolver.stub_zones:
-        if f".{site.domain}".endswith(f".{zone}"):
-            yield f"data.resolver.stub_zones.{zone}", f"{site.domain} is the catalogue's own"
+        for domain in site.all_domains:
+            if f".{domain}".endswith(f".{zone}"):
+                yield f"data.resolver.stub_zones.{zone}", f"{domain} is the catalogue's own"
 
 
 def own_records_are_ours_to_give(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from inventory.catalogue import Catalogue
+from inventory.catalogue import Catalogue, Service
+from inventory.names import is_below, parent_of, sample_of
 from inventory.rules.words import unknown_host, unknown_place
 from inventory.upstream import Upstream
 
@@ -87,14 +88,65 @@ def hostnames_are_ours(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     owner = {f"{name}.{catalogue.site.domain}": f"host {name}" for name in catalogue.hosts}
     if catalogue.site.page_name:
         owner.setdefault(catalogue.site.page_name, "the page (data.page.hostname)")
+    domains = catalogue.site.all_domains
     for service in catalogue.services.values():
-        key = f"{service.name}.hostname"
-        if not service.hostname.endswith(f".{catalogue.site.domain}"):
-            domain = catalogue.site.domain
-            yield key, f"{service.hostname!r} is outside the domain {domain!r} (data.domain)"
-        if service.hostname in owner:
-            yield key, f"{service.hostname!r} is the name of {owner[service.hostname]} too"
-        owner.setdefault(service.hostname, service.name)
+        for key, name in _names_of(service):
+            if not any(is_below(sample_of(name), domain) for domain in domains) and (
+                "http_names" not in key
+            ):
+                yield key, f"{name!r} is outside {_domains(domains)}"
+            if name in owner:
+                yield key, f"{name!r} is the name of {owner[name]} too"
+            owner.setdefault(name, service.name)
+
+
+def _names_of(service: Service) -> Iterator[tuple[str, str]]:
+    """(key, name) of every name that the service has."""
+    yield f"{service.name}.hostname", service.hostname
+    for key in ("aliases", "redirect_from", "http_names"):
+        for n, name in enumerate(getattr(service, key)):
+            yield f"{service.name}.{key}.{n}", name
+
+
+def _domains(domains: tuple[str, ...]) -> str:
+    if len(domains) == 1:
+        return f"the domain {domains[0]!r} (data.domain; data.domains may hold more)"
+    return f"the domains {', '.join(domains)} (data.domain, data.domains)"
+
+
+def names_can_be_served(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    taken = [edge.name for edge in catalogue.edges if not catalogue.redirects(edge)]
+    for service in catalogue.services.values():
+        for key in ("aliases", "redirect_from", "http_names"):
+            if service.kind == "dns" and getattr(service, key):
+                yield f"{service.name}.{key}", "has no meaning for dns: no Caddy stands before it"
+        if service.http_names and taken:
+            yield (
+                f"{service.name}.http_names",
+                f"needs port 80 of every edge, which {', '.join(taken)} gives to something else",
+            )
+
+
+def wildcards_leave_room(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """unbound answers all names below a wildcard alike, and refuses a record beside it that has
+    no zone of its own: of the catalogue's names we make one, of an operator's we cannot."""
+    others = [s.name for s in catalogue.services.values() if s.kind == "dns"]
+    own = [sync.name for sync in catalogue.syncs.values() if sync.service in others]
+    for service in catalogue.web_services:
+        for n, name in enumerate(service.aliases):
+            key, parent = f"{service.name}.aliases.{n}", parent_of(name)
+            if parent in catalogue.site.all_domains and own:
+                yield (
+                    key,
+                    f"{name!r} leaves no room for records of your own (sync {own[0]}): unbound "
+                    "answers every name below it alike; put them into data.resolver.records, or "
+                    "take a name below, such as *.apps",
+                )
+            owner = next((s for s in catalogue.services.values() if s.hostname == parent), service)
+            if owner.kind == "dns" or parent in {
+                f"{host}.{catalogue.site.domain}" for host in catalogue.hosts
+            }:
+                yield key, f"{name!r}: {parent} has an address of its own, beside the edges"
 
 
 def ports_are_free(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -127,6 +179,8 @@ RULES = (
     somebody_is_let_in,
     upstreams_make_sense,
     hostnames_are_ours,
+    names_can_be_served,
+    wildcards_leave_room,
     ports_are_free,
     units_are_unique,
 )

@@ -11,10 +11,11 @@ from typing import Any
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
+from inventory.names import sample_of
 from inventory.resolver import Nameserver
 from runbooks.cli import Session
 from tasks import lookup, probe
-from tasks.checks import access, caddy, caddy_config, dns, doors, refusal, service
+from tasks.checks import access, caddy, caddy_config, dns, doors, names, refusal, service
 from tasks.checks.questions import questions
 from tasks.checks.survey import Survey
 from tasks.configs.render import render_configs
@@ -48,12 +49,14 @@ class Inquiry:
                 "direct": self._ask_directly(pool),
                 "admin": self._ask_admin(pool),
                 "strangers": self._ask_outside(pool, None),
+                "strangers_as": self._ask_outside_as(pool),
                 "guests": self._ask_as_guest(pool),
             }
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, errors = self._look()
             asked["doors"] = self._try_doors(pool, seen)
             asked["routes"] = self._ask_through_caddy(pool, seen)
+            asked["names"] = self._ask_by_further_names(pool, seen)
             heard = {name: _heard(futures) for name, futures in asked.items()}
             return Survey(
                 catalogue=self._catalogue,
@@ -145,7 +148,8 @@ class Inquiry:
         """The names to look up: all, or those of the chosen services."""
         if len(self.services) == len(self._catalogue.services):
             return self._catalogue.answers
-        return [service.hostname for service in self.services]
+        own = [(service.hostname, *names.names_of(service)) for service in self.services]
+        return [name for each in own for name in each]
 
     def _ask_admin(self, pool: Executor) -> Mapping[str, Future[Any]]:
         """Caddy's admin API from the tailnet, where it should not answer."""
@@ -188,12 +192,30 @@ class Inquiry:
         """By the public names. Not one host's part of a path: only without a host filter."""
         if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
             return {}
-        way = access.Outside(
+        return {
+            s.name: pool.submit(access.ask, s, s.hostname, self._outside, headers)
+            for s in self._web
+            if s.is_public
+        }
+
+    def _ask_outside_as(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        """Strangers, by the further names of public services: each needs Access by itself."""
+        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+            return {}
+        return {
+            name: pool.submit(access.ask, s, name, self._outside)
+            for s in self._web
+            if s.is_public
+            for name in map(sample_of, s.aliases)
+        }
+
+    @property
+    def _outside(self) -> access.Outside:
+        return access.Outside(
             resolver=self._catalogue.site.resolver.forward[0],
             tls=probe.system_tls(),
             timeout=self.timeout,
         )
-        return {s.name: pool.submit(access.ask, s, way, headers) for s in self._web if s.is_public}
 
     def _ask_as_guest(self, pool: Executor) -> Mapping[str, Future[Any]]:
         reference = self._catalogue.site.access.service_token
@@ -228,6 +250,19 @@ class Inquiry:
             )
             for (name, edge), told in routes.items()
             if name in well and not service.is_served(known[name], told)
+        }
+
+    def _ask_by_further_names(
+        self, pool: Executor, seen: Mapping[str, Observation]
+    ) -> Mapping[tuple[str, str], Future[Any]]:
+        edges = [edge for edge in self._edges if edge.name in seen and self._wants("caddy")]
+        return {
+            (name, edge.name): pool.submit(
+                names.ask, edge, s, name, tls=self._trust(seen[edge.name]), timeout=self.timeout
+            )
+            for edge in edges
+            for s in self._web
+            for name in names.names_of(s)
         }
 
     def _trust(self, edge: Observation) -> SSLContext:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inventory.catalogue import Service
 from inventory.errors import InventoryError
+from inventory.names import sample_of
 from inventory.resolver import Nameserver
 from inventory.secret import Secret, conceal
 from tasks import lookup, probe
@@ -30,16 +31,18 @@ class Outside:
     timeout: float
 
 
-def ask(service: Service, way: Outside, headers: Mapping[str, str] | None = None) -> Answer:
-    """GET the health path by the public name; `headers` carry a service token."""
-    found = lookup.ask_nameserver(way.resolver, service.hostname, timeout=way.timeout)
+def ask(
+    service: Service, name: str, way: Outside, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """GET the health path by a public name; `headers` carry a service token."""
+    found = lookup.ask_nameserver(way.resolver, name, timeout=way.timeout)
     if not found.addresses:
         return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
     return probe.ask(
         min(found.addresses),
         443,
         health_of(service).path,
-        hostname=service.hostname,
+        hostname=name,
         tls=way.tls,
         headers=headers,
         timeout=way.timeout,
@@ -66,7 +69,10 @@ def judge(survey: Survey) -> Iterator[Finding]:
     for service in survey.web_services:
         yield from _public_name(survey, service)
         if service.name in survey.strangers:
-            yield _stranger(survey, service, survey.strangers[service.name])
+            yield _stranger(survey, service, service.hostname, survey.strangers[service.name])
+        for name in map(sample_of, service.aliases):
+            if name in survey.strangers_as:
+                yield _stranger(survey, service, name, survey.strangers_as[name])
         if service.name in survey.guests:
             yield _guest(survey, service, survey.guests[service.name])
 
@@ -96,16 +102,16 @@ def is_denial(answer: Answer) -> bool:
     return sent_away or answer.status in (401, 403)
 
 
-def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
+def _stranger(survey: Survey, service: Service, name: str, answer: Answer) -> Finding:
     """An `open` service admits strangers; a protected one that does so is an alarm."""
     if service.access == "open":
-        return _through(survey, service, answer, who="a stranger")
+        return _through(survey, service, answer, who="a stranger", name=name)
     denied = is_denial(answer)
     entered = not denied and answer.status is not None
     seen = f"{STRANGER}: {answer.words}" if entered else _denial_words(answer)
     return Finding(
         check="access",
-        subject=f"a stranger at {service.hostname}",
+        subject=f"a stranger at {name}",
         vantage=GATE,
         status=Status.OK if denied else Status.FAILED,
         seen=seen,
@@ -113,8 +119,8 @@ def _stranger(survey: Survey, service: Service, answer: Answer) -> Finding:
         seconds=answer.seconds,
         service=service.name,
         hop="access" if entered else "cloudflare",
-        needs=() if entered else (parts.public_name(service.hostname),),
-        todo=_access_todo(service) if entered else "does the public name lead to Cloudflare?",
+        needs=(parts.public_name(name),) if name == service.hostname and not entered else (),
+        todo=_access_todo(name) if entered else "does the public name lead to Cloudflare?",
     )
 
 
@@ -134,10 +140,11 @@ def _guest(survey: Survey, service: Service, answer: Answer) -> Finding:
             hop="access",
             todo="Zero Trust > Access: does the policy of this name include the service token?",
         )
-    return _through(survey, service, answer, who="the service token")
+    who = "the service token"
+    return _through(survey, service, answer, who=who, name=service.hostname)
 
 
-def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> Finding:
+def _through(survey: Survey, service: Service, answer: Answer, *, who: str, name: str) -> Finding:
     """Somebody who may enter: all hops behind Access on whichever replica was picked."""
     edges = [edge.name for edge in survey.catalogue.edges]
     behind = [
@@ -150,7 +157,7 @@ def _through(survey: Survey, service: Service, answer: Answer, *, who: str) -> F
     ]
     return Finding(
         check="access",
-        subject=f"{who} at {service.hostname}",
+        subject=f"{who} at {name}",
         vantage=GATE,
         status=Status.OK if is_served(service, answer) else Status.FAILED,
         seen=answer.words,
@@ -168,8 +175,8 @@ def _denial_words(answer: Answer) -> str:
     return "denied, sent to the login page" if LOGIN in answer.location else answer.words
 
 
-def _access_todo(service: Service) -> str:
+def _access_todo(name: str) -> str:
     return (
-        f"NOW: Zero Trust > Access > Applications: {service.hostname} has no policy; until "
+        f"NOW: Zero Trust > Access > Applications: {name} has no policy; until "
         "then take it off the tunnel (access: tailnet in services.yaml, deploy)"
     )

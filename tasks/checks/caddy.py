@@ -218,6 +218,11 @@ def _judge_certificate(survey: Survey, edge: str) -> Iterator[Finding]:
         if (answer := survey.routes.get((service.name, edge)))
         and (certificate := answer.certificate)
     }
+    shown |= {
+        hostname: answer.certificate
+        for (hostname, on), answer in survey.names.items()
+        if on == edge and answer.certificate
+    }
     if not shown:
         return
     now = datetime.now(UTC)

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from inventory.catalogue import Catalogue, Host, Service
+from inventory.names import SAMPLE
 from tasks import unbound
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
+from tasks.checks.names import names_of
 from tasks.checks.survey import Survey
 from tasks.lookup import DnsAnswer
 from tasks.observe import Question, Reply
@@ -24,8 +26,9 @@ def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
 
 
 def unknown_name(catalogue: Catalogue) -> str:
-    """A name below the domain that the catalogue does not hold."""
-    return f"twinedge-verify.{catalogue.site.domain}"
+    """A name that the catalogue does not hold, below the domain where it has no wildcard."""
+    domain = catalogue.site.domain
+    return f"{SAMPLE}.{'example.com' if domain in catalogue.wildcards else domain}"
 
 
 def judge(survey: Survey) -> Iterator[Finding]:
@@ -43,7 +46,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
         if resolver.name in survey.seen:
             yield _beside(resolver.name, survey.reply(resolver.name, BESIDE))
     for host in (host for host in survey.hosts if host.name in survey.seen):
-        yield _split(catalogue, host.name, survey.reply(host.name, SPLIT))
+        for domain in catalogue.site.all_domains:
+            yield _split(catalogue, host.name, domain, survey.reply(host.name, SPLIT))
 
 
 Answers = dict[tuple[str, str], DnsAnswer]
@@ -80,7 +84,11 @@ def _answers(survey: Survey, resolver: Host, answers: Answers, how: str) -> Iter
 
 
 def _records(survey: Survey, resolver: Host, answers: Answers) -> Iterator[Finding]:
-    owners = {service.hostname: service.name for service in survey.services}
+    owners = {
+        name: service.name
+        for service in survey.services
+        for name in (service.hostname, *names_of(service))
+    }
     wanted = survey.catalogue.answers
     for (name, how), answer in answers.items():
         expected = wanted.get(name)
@@ -158,14 +166,15 @@ def _beside(resolver: str, reply: Reply) -> Finding:
     )
 
 
-def _split(catalogue: Catalogue, host: str, reply: Reply) -> Finding:
+def _split(catalogue: Catalogue, host: str, domain: str, reply: Reply) -> Finding:
     """The tailnet sends the domain to all resolvers: a stale one answers now and then."""
     wanted = {str(resolver.address) for resolver in catalogue.resolvers}
-    found = split_routes(reply.text, catalogue.site.domain) if reply.ok else None
+    found = split_routes(reply.text, domain) if reply.ok else None
     known = found is not None
+    of = "" if domain == catalogue.site.domain else f" of {domain}"
     return Finding(
         check="dns",
-        subject=f"split DNS on {host}",
+        subject=f"split DNS{of} on {host}",
         vantage=host,
         status=Status.SKIPPED if not known else Status.OK if found == wanted else Status.FAILED,
         seen=", ".join(sorted(found or ())) or (reply.text[:60] if not known else "no route"),

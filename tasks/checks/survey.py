@@ -21,7 +21,8 @@ class Survey:
     """What was asked for (`hosts`, `services`) and what was heard from `here`.
 
     A pair is (service, host). `direct` and `routes` were asked from the control node,
-    `strangers` and `guests` (with the service token) through Cloudflare. `doors` tell
+    `strangers` and `guests` (with the service token) through Cloudflare. `names` are of (further
+    name, edge), `strangers_as` by further name. `doors` tell
     of (host, address, port) whether anything took a connection from here. `lost` tells why
     a host could not be looked at; `refused` are those of them that did answer.
     """
@@ -37,9 +38,11 @@ class Survey:
     plans: Mapping[str, HostPlan] = field(default_factory=dict)
     direct: Mapping[Pair, Answer] = field(default_factory=dict)
     routes: Mapping[Pair, Answer] = field(default_factory=dict)
+    names: Mapping[Pair, Answer] = field(default_factory=dict)
     admin: Mapping[str, Answer] = field(default_factory=dict)
     doors: Mapping[tuple[str, str, int], bool] = field(default_factory=dict)
     strangers: Mapping[str, Answer] = field(default_factory=dict)
+    strangers_as: Mapping[str, Answer] = field(default_factory=dict)
     guests: Mapping[str, Answer] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=dict)
     records: Mapping[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)

@@ -187,7 +187,7 @@ def _contradictions(catalogue: Catalogue, config: dict[str, Any]) -> Iterator[st
     if str(config.get("tunnel")) != catalogue.site.tunnel.id:
         yield f"tunnel {config.get('tunnel')}"
     rules = rules_of(config)
-    names = {service.hostname for service in catalogue.public_services}
+    names = set(catalogue.public_names)
     leads = Ingress.of(rules)
     for name in sorted(names):
         target = leads.first_match(name)

@@ -55,6 +55,7 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             {
                 "name": service.name,
                 "hostname": service.hostname,
+                **_sites(service, port),
                 "failover": service.has_failover,
                 "public": service.is_public,
                 "open": service.access == "open",
@@ -205,6 +206,25 @@ def _tls(tls: Tls) -> Quoted:
     if tls.mode == "acme-dns":
         return Quoted(f"{{\n\t\tdns {token(tls.provider)} {{env.{token(tls.token_env)}}}\n\t}}")
     return Quoted("internal")
+
+
+def _sites(service: Service, port: int) -> Mapping[str, Quoted]:
+    """The addresses of its sites: on the tailnet, for the tunnel, and of names that lead to it.
+
+    `hostname` comes last: an earlier version finds out by `://NAME {` that a release knows it.
+    """
+    served, leading = (*service.aliases, service.hostname), service.redirect_from
+    return {
+        "sites": _addresses("https", served),
+        "tunnel_sites": _addresses("http", served, f":{port}"),
+        "leading": _addresses("https", leading),
+        "tunnel_leading": _addresses("http", leading, f":{port}"),
+        "plain": _addresses("http", service.http_names),
+    }
+
+
+def _addresses(scheme: str, names: Sequence[str], port: str = "") -> Quoted:
+    return Quoted(", ".join(f"{scheme}://{token(name)}{port}" for name in names))
 
 
 def _shared(service: Service) -> Quoted:

@@ -61,7 +61,9 @@ def config(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
         caddy=origin(catalogue),
         connect=f"{CONNECT}s",
         team=site.access.team,
-        services=catalogue.public_services,
+        names=[
+            {"hostname": name, "audience": s.audience} for name, s in catalogue.public_names.items()
+        ],
     )
     return ConfigFile(
         name="cloudflared",

@@ -1,6 +1,7 @@
 """unbound: the catalogue's names for the tailnet, on every resolver alike."""
 
 from inventory.catalogue import Catalogue, Host, Sync
+from inventory.names import is_below
 from tasks.configs import sync
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.quote import shell as word
@@ -15,16 +16,19 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # Debian's and Ubuntu's, of `c
 
 def records(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
     own, site = _with_own_records(host, catalogue), catalogue.site
+    wildcards, domains = catalogue.wildcards, site.all_domains
+    exact = {n: found for n, found in catalogue.exact_records.items() if n not in wildcards}
+    named = (*exact, *catalogue.own_records)
     text = render(
         "resolver/unbound.conf.j2",
         address=host.address,
-        domain=site.domain,
+        domains=domains,
+        zones=[domain for domain in domains if domain not in wildcards],
+        wildcards=wildcards,
+        through_caddy=catalogue.through_caddy,
+        apart=[name for name in named if any(is_below(name, parent) for parent in wildcards)],
         guests=site.guests,
-        records=[
-            (name, address)
-            for name, addresses in catalogue.records.items()
-            for address in addresses
-        ],
+        records=[(name, address) for name, addresses in exact.items() for address in addresses],
         includes=[f"{sync.records(host, one)}/*.conf" for one in own],
         own=catalogue.own_records,
         resolver=site.resolver,

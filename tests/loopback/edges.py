@@ -150,9 +150,13 @@ def network(
 
 
 def _serves(log: str) -> bool:
-    """Has a Caddy with this log begun, and got each certificate that it manages?"""
+    """Has a Caddy with this log begun, and got each certificate that it manages?
+
+    It gets none for a name that a wildcard's covers.
+    """
     lines = [json.loads(line) for line in log.splitlines() if line.endswith("}")]
-    managed = [name for line in lines for name in line.get("domains", ())]
+    named = [name for line in lines for name in line.get("domains", ())]
+    managed = [name for name in named if f"*.{name.partition('.')[2]}" not in named]
     got = [line.get("identifier") for line in lines if "obtained successfully" in line["msg"]]
     begun = any(line["msg"] == "serving initial configuration" for line in lines)
     return begun and set(managed) <= set(got)

@@ -56,6 +56,8 @@ class Edge:
     direct: dict[tuple[str, str], Answer] = field(default_factory=dict)
     routes: dict[tuple[str, str], Answer] = field(default_factory=dict)
     strangers: dict[str, Answer] = field(default_factory=dict)
+    strangers_as: dict[str, Answer] = field(default_factory=dict)
+    names: dict[tuple[str, str], Answer] = field(default_factory=dict)
     guests: dict[str, Answer] = field(default_factory=dict)
     admin: dict[str, Answer] = field(default_factory=dict)
     doors: dict[tuple[str, str, int], bool] = field(default_factory=dict)
@@ -196,6 +198,8 @@ class Edge:
             admin=self.admin,
             doors=self.doors,
             strangers=self.strangers,
+            strangers_as=self.strangers_as,
+            names=self.names,
             guests=self.guests,
             records=self.records,
             refusals=self.refusals,

@@ -69,7 +69,7 @@ MISTAKES = [
     ("services", "services.sonarr.hostname", "sonarr.example.org", "is outside the domain"),
     ("services", "services.sonarr.health.path", "ping", "is not a path on the service"),
     ("services", "services.sonarr.health.path", "/{$HOME}", "is not a path on the service"),
-    ("services", "services.sonarr.prot", 1, "sonarr.prot: unknown key (known: access, audience"),
+    ("services", "services.sonarr.prot", 1, "sonarr.prot: unknown key (known: access, aliases"),
     ("services", "services.sonarr.health.stat", 1, "sonarr.health.stat: unknown key (known: body"),
     ("services", "services.sonarr.health", None, "sonarr.health: is missing"),
     ("services", "services.organizr.budget", {"loss": 1}, "organizr.budget.loss: unknown key"),
