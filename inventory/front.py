@@ -153,7 +153,8 @@ class Route(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Front(Strict):
-    """What an edge does with a request before, or in place of, asking the service.
+    """What an edge does with a request before, or in place of, asking the service. With `root`,
+    `redirect` or `respond` the edges are all there is of it.
 
     In this order: whoever comes from outside `allow` is refused; `basic_auth`, then
     `forward_auth`; a body above `body_limit` is refused; `routes`, the longest path first.
@@ -168,6 +169,15 @@ class Front(Strict):
     encode: Flag = False
     body_limit: Size | None = None
     routes: Mapping[Below, Route] = field(default_factory=dict)
+    root: Path | None = None
+    redirect: RedirectOrTarget | None = None
+    respond: RespondOrStatus | None = None
+
+    @property
+    def alone(self) -> Route | None:
+        """The answer that the edges give without asking anybody, if they do."""
+        route = Route(root=self.root, redirect=self.redirect, respond=self.respond)
+        return route if route.kinds else None
 
     @property
     def stands(self) -> bool:
@@ -206,6 +216,12 @@ class Front(Strict):
         """What is wrong with it by itself, as (key, what is wrong)."""
         for path, route in self.routes.items():
             yield from ((f"routes.{path}{k}", problem) for k, problem in _problems(route))
+            if self.alone and route.port:
+                yield f"routes.{path}.port", "leads nowhere: the edges themselves are the service"
+        if self.alone:
+            yield from ((self.alone.kinds[0], problem) for _, problem in _problems(self.alone))
+        if self.redirect and self.redirect.to.startswith("/"):
+            yield "redirect", "leads in circles: every path leads there; name another address"
         if self.forward_auth:
             yield from _auth_problems(self.forward_auth)
         copied = {name.lower() for name in (self.forward_auth.copied if self.forward_auth else ())}

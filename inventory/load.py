@@ -1,7 +1,7 @@
 """Reading the YAML files into a Catalogue, or refusing them with file, key and way out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from inventory import audiences, rules
 from inventory.appliance import KEYS, Appliance
-from inventory.catalogue import Catalogue, Host, Service, Site, Sync
+from inventory.catalogue import Catalogue, HealthCheck, Host, Service, Site, Sync
 from inventory.errors import InventoryError
 from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit, is_logged_in_to
 from inventory.mcp import Mcp
@@ -220,7 +220,7 @@ def _services(files: Files, site: Site) -> tuple[dict[str, Service], dict[str, S
     syncs = _entries(Sync, content, "syncs", files, problems)
     if problems:
         raise InventoryError("\n".join(problems))
-    return {name: s.named_in(site.domain) for name, s in services.items()}, syncs
+    return {name: _complete(s, site.domain) for name, s in services.items()}, syncs
 
 
 def _entries(
@@ -232,11 +232,29 @@ def _entries(
         try:
             raw = {"name": name, **_part({name: entry}, name, files.services, part)}
             if kind is Service:
-                raw = {"title": name, "unit": name, **raw}
+                raw = {"title": name, "unit": name, **_of_edges(raw), **raw}
             found[name] = _read(kind, raw, _below(files.services, name))
         except InventoryError as error:
             problems.append(str(error))
     return found
+
+
+def _of_edges(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a service need not say that the edges answer themselves: it is at their own port."""
+    front = raw.get("front")
+    keys = ("root", "redirect", "respond")
+    return {"port": 443} if isinstance(front, dict) and any(k in front for k in keys) else {}
+
+
+def _complete(service: Service, domain: str) -> Service:
+    """With every name in full; what the edges answer themselves has its health in that."""
+    alone = service.front.alone
+    if alone and service.health is None:
+        always = alone.respond or alone.redirect
+        service = replace(
+            service, health=HealthCheck(path="/", status=always.status if always else 200)
+        )
+    return service.named_in(domain)
 
 
 def _part(mapping: Mapping[str, Any], key: str, path: Path, parent: str = "") -> dict[str, Any]:

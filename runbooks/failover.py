@@ -131,6 +131,8 @@ def refuse_usage(arguments: Namespace) -> None:
 
 def _no_drill(service: Service) -> str:
     """Why `service` cannot be drilled."""
+    if not service.placements:
+        return "no failover, the edges themselves answer"
     if not service.has_failover:
         return f"no failover, it runs on {service.placements[0]} only"
     paths = ", ".join(service.hidden_paths)

@@ -16,6 +16,9 @@ def fronts_make_sense(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             yield f"{service.name}.front", "has no meaning for dns: no Caddy stands before it"
         for key, problem in service.front.problems:
             yield f"{service.name}.front.{key}", problem
+        whole = service.front.redirect
+        if whole and f"{whole.to}/".partition("//")[2].startswith(f"{service.hostname}/"):
+            yield f"{service.name}.front.redirect", f"{whole.to} leads in circles: it is this name"
         for path, route in service.front.routes.items():
             to = route.redirect.to if route.redirect else ""
             if f"{to}/".startswith(f"{path}/"):
@@ -56,6 +59,8 @@ def _unaskable(catalogue: Catalogue, service: Service, name: str) -> str:
         return f"no service {name!r} (services: {', '.join(sorted(catalogue.services))})"
     if other.kind != "http":
         return f"{name} is no web service"
+    if other.front.alone:
+        return f"{name} is answered by the edges themselves: there is nobody to ask"
     if other == service:
         return f"{name} is the service itself; its other ports are `port`"
     return ""
@@ -112,10 +117,11 @@ def ports_of_routes_are_their_own(catalogue: Catalogue) -> Iterator[tuple[str, s
 
 def folders_may_be_shown(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for service in catalogue.services.values():
-        for path, route in service.front.routes.items():
-            problem = route.root and unshowable(catalogue, service, route.root)
+        roots = {f"routes.{path}.root": r.root for path, r in service.front.routes.items()}
+        for key, root in {"root": service.front.root, **roots}.items():
+            problem = root and unshowable(catalogue, service, root)
             if problem:
-                yield f"{service.name}.front.routes.{path}.root", problem
+                yield f"{service.name}.front.{key}", problem
 
 
 def unshowable(catalogue: Catalogue, service: Service, folder: str) -> str:

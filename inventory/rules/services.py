@@ -32,7 +32,15 @@ def _nth(key: str, n: int, named: tuple[str, ...]) -> str:
 
 def placements_are_one_kind(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for service in catalogue.services.values():
-        if bool(service.primary) == bool(service.hosts):
+        if service.front.alone:
+            if service.placements:
+                kind = service.front.alone.kinds[0]
+                yield (
+                    f"{service.name}.front.{kind}",
+                    f"the edges themselves answer, and {' and '.join(service.placements)} would "
+                    "never be asked: leave out one of them (a path of its own is below routes)",
+                )
+        elif bool(service.primary) == bool(service.hosts):
             yield service.name, "needs either primary (and fallback) or hosts, not both or neither"
         if service.fallback and not service.primary:
             yield f"{service.name}.fallback", "needs a primary beside it"

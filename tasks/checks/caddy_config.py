@@ -124,7 +124,7 @@ def _upstreams(part: Any) -> Iterator[Order]:
 def _orders(
     survey: Survey, edge: Host, running: Mapping[str, frozenset[Order]]
 ) -> Iterator[Finding]:
-    for service in survey.web_services:
+    for service in (each for each in survey.web_services if each.placements):
         wanted = survey.catalogue.upstreams_from(edge.name, service)
         known = set(survey.catalogue.orders_from(edge.name, service)) - {wanted}
         found = running.get(service.hostname, frozenset()) - known

@@ -21,7 +21,7 @@ def asked(catalogue: Catalogue) -> Iterator[tuple[str, Service, int | None]]:
     """(name, service, the port of its health check if it is another) of everything that a
     Caddy asks: each web service, and what lies at other ports of it.
     """
-    for service in catalogue.web_services:
+    for service in (each for each in catalogue.web_services if each.placements):
         yield service.name, service, None
         others = {route.port for route in service.front.ways.values()} - {None, service.port}
         for port in sorted(port for port in others if port):
@@ -60,6 +60,7 @@ def front(
         "encode": given.encode,
         "body_limit": given.body_limit,
         "ways": ways,
+        "alone": _way("/", given.alone, service) if given.alone else None,
         "again": [*_again(given, ways, service, catalogue)],
     }
 

@@ -60,6 +60,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     auth, vault = StandIn("auth").start("vps1", "vps2"), StandIn("vault").start("vps1", "vps2")
     (folder / "hash").write_text(HASH)
     services = {
+        "www": {"access": "open", "front": {"root": "/srv/files"}},
+        "moved": {"access": "open", "front": {
+            "redirect": {"to": "https://new.example", "keep_path": True}}},
+        "hello": {"front": {"forward_auth": {"service": "auth", "provider": "authelia"},
+            "routes": {"/api": {"service": "api"}}, "respond": {"body": "hello"}}},
         "auth": {"port": auth.port, **WEB, **BOTH},
         "vault": {"port": vault.port, **WEB, **BOTH, "front": {
             "forward_auth": {
@@ -148,6 +153,17 @@ def test_files_are_shown_and_what_is_hidden_is_not(home: Home):
     for path in ("/files/.git/config", "/files/../Caddyfile", "/files/%2e%2e/Caddyfile"):
         assert home.edge.visitor("app", path).text != "not for you"
         assert "reverse_proxy" not in home.edge.visitor("app", path).text
+
+
+def test_a_service_may_be_nothing_but_files_a_redirect_or_an_answer(home: Home):
+    assert home.edge.visitor("www", "/").text == "the front page"
+    assert home.edge.guest("www", "/hello.txt").text == "hello"
+    assert home.edge.visitor("www", "/.git/config").status_code == 404
+    moved = home.edge.visitor("moved", "/x?y=1")
+    assert (moved.status_code, moved.headers["location"]) == (302, "https://new.example/x?y=1")
+    assert home.edge.guest("hello", "/").status_code == 302, "it is not signed in"
+    assert home.edge.guest("hello", "/", headers=ALICE).text == "hello"
+    assert home.edge.guest("hello", "/api", headers=ALICE).text == "api, a stand-in on vps2"
 
 
 def test_headers_are_set_and_taken_away_in_both_directions(home: Home):

@@ -59,6 +59,11 @@ def refusal(site: Site) -> str:
         ({"body_limit": "1000"}, "is not a size such as"),
         ({"allow": ["0.0.0.0/0"]}, "half the internet"),
         ({"routes": {"/a": {"service": "radarr"}}}, "radarr has a forward_auth in front"),
+        ({"root": "/srv/a"}, "front.root: the edges themselves answer, and unraid would never"),
+        ({"respond": 200, "redirect": "https://a.example"}, "says redirect and respond: one of"),
+        ({"redirect": "/a"}, "leads in circles"),
+        ({"redirect": "https://plex.home.example/a"}, "leads in circles"),
+        ({"routes": {"/a": {"service": "www"}}}, "www is answered by the edges themselves"),
         ({"routes": {"/a": {"service": "sonarr"}}}, "sonarr is tailnet, and plex is open"),
     ],
 )  # fmt: skip
@@ -69,6 +74,7 @@ def test_what_contradicts_itself_or_leads_past_something_is_refused(
     home.change("services", "services.radarr.access", "open")
     home.change("services", "services.sonarr.access", None)
     home.change("services", "services.plex.access", "open")
+    home.change("services", "services.www", {"hostname": "www", "front": {"root": "/srv/www"}})
     load_catalogue(home.config)
     home.change("services", "services.plex.front", front)
     told = refusal(home)
