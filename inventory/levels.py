@@ -13,6 +13,7 @@ from inventory.errors import InventoryError
 HOST_KEYS = ("role", "manager", "sudo", "tailnet", "redirect", "paths", "ssh")
 PLUGIN = "connection_options.netmiko"
 EXTRAS = f"{PLUGIN}.extras"
+PLUGIN_KEYS = ("extras", "hostname", "password", "platform", "port", "username")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +81,24 @@ def groups_of(
         yield from groups_of(group, groups, file, (*above, name))
 
 
+def meant(key: str) -> str:
+    """Where a key stands that was written elsewhere, as a part of a sentence; else ""."""
+    if key in ("user", "username"):
+        return "; the SSH user is `username`, beside `port`"
+    if key in HOST_KEYS:
+        return f"; `{key}` stands below `data` of a host, a group or the defaults"
+    return ""
+
+
 def _entries(level: Level) -> Iterator[tuple[str, str, Any, str]]:
     """(kind, field, value, key in the file) of all that one level says."""
     plugin = _mapping(level, PLUGIN)
+    for key in plugin:
+        if key not in PLUGIN_KEYS:
+            known = ", ".join(PLUGIN_KEYS)
+            raise InventoryError(
+                f"{level.place(f'{PLUGIN}.{key}')}: unknown key{meant(key)} (known: {known})"
+            )
     if plugin.get("hostname") is not None:
         raise InventoryError(
             f"{level.place(f'{PLUGIN}.hostname')}: a host has one address: `hostname` in hosts.yaml"
@@ -97,7 +113,9 @@ def _entries(level: Level) -> Iterator[tuple[str, str, Any, str]]:
     for key, value in data.items():
         if key not in HOST_KEYS and not level.shared:
             known = ", ".join(sorted(HOST_KEYS))
-            raise InventoryError(f"{level.place(f'data.{key}')}: unknown key (known: {known})")
+            raise InventoryError(
+                f"{level.place(f'data.{key}')}: unknown key{meant(key)} (known: {known})"
+            )
         if key != "ssh" and key in HOST_KEYS:
             yield "host", key, value, f"data.{key}"
     ssh = {} if data.get("ssh") is False else _mapping(level, "data.ssh")

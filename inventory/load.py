@@ -12,7 +12,15 @@ from inventory import audiences, rules
 from inventory.appliance import KEYS, Appliance
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service, Site, Sync
 from inventory.errors import InventoryError
-from inventory.levels import EXTRAS, HOST_KEYS, Level, groups_of, inherit, is_logged_in_to
+from inventory.levels import (
+    EXTRAS,
+    HOST_KEYS,
+    Level,
+    groups_of,
+    inherit,
+    is_logged_in_to,
+    meant,
+)
 from inventory.mcp import Mcp
 from inventory.ssh import Login, Ssh, refuse_client_settings
 from inventory.wording import Place, brief, explain
@@ -61,6 +69,7 @@ def locate(config: Path) -> Files:
     """The inventory files that the Nornir settings in `config` name."""
     settings = read_yaml(config)
     refuse_client_settings(short(config), settings)
+    _refuse_host_keys(short(config), settings)
     try:
         options = settings["inventory"]["options"]
         extra = settings["user_defined"]
@@ -81,6 +90,18 @@ def locate(config: Path) -> Files:
             f"{short(config)}: should name host_file, group_file and defaults_file under "
             f"inventory.options, services_file and mcp_file under user_defined; wrong: {error}"
         ) from error
+
+
+def _refuse_host_keys(file: str, settings: Mapping[str, Any]) -> None:
+    """Nornir takes any key in its settings without a word. Raises InventoryError for one that
+    means something elsewhere."""
+    inventory, own = settings.get("inventory"), settings.get("user_defined")
+    options = inventory.get("options") if isinstance(inventory, dict) else None
+    parts = (("", settings), ("inventory.options.", options), ("user_defined.", own))
+    for prefix, part in parts:
+        for key in part if isinstance(part, dict) else ():
+            if isinstance(key, str) and key != "ssh" and meant(key):
+                raise InventoryError(f"{file}: {prefix}{key}: means nothing here{meant(key)}")
 
 
 def load_catalogue(config: Path) -> Catalogue:
@@ -162,7 +183,9 @@ def _refuse_unknown_keys(entries: Mapping[str, Any], path: Path) -> None:
             if key not in NORNIR_KEYS:
                 where = f"{name}.{key}" if name else key
                 known = ", ".join(NORNIR_KEYS)
-                raise InventoryError(f"{short(path)}: {where}: unknown key (known: {known})")
+                raise InventoryError(
+                    f"{short(path)}: {where}: unknown key{meant(key)} (known: {known})"
+                )
 
 
 def _levels(

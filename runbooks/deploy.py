@@ -7,7 +7,6 @@ Looks by default: prints what would change and leaves nothing on a host.
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -45,22 +44,23 @@ if __name__ == "__main__":
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
-from inventory.errors import Exit, TwinedgeError, UsageError
+from inventory.errors import Exit, InventoryError, TwinedgeError, UsageError
+from inventory.secrets import refuse_missing
 from inventory.source import Source
 from inventory.version import version
+from operations.doctor import also_asked
 from runbooks.cli import Session, main, open_session, out, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, clouds, introduce
 from runbooks.transaction.document import Report
 from runbooks.transaction.gate import Change, Gate
-from runbooks.transaction.rollout import Rollout, RolloutFailed
+from runbooks.transaction.rollout import Rollout
 from runbooks.transaction.show import done_words, show_done, show_forebodings, show_plans
-from tasks import release, served, unbound
-from tasks.configs import caddy
+from tasks import release, served
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
-from tasks.host import host_side
-from tasks.listening import warnings
+from tasks.doctor import ground
+from tasks.doctor.host import judged
 from tasks.plan import HostPlan, make_plan
 from tasks.release import Run
 
@@ -100,10 +100,7 @@ def _deploy(arguments: Namespace, report: Report) -> int:
     strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
     introduce.show(session, strangers)
     sky = clouds.beside(session, alone=_hosts_alone(arguments))
-    refuse_odd(plans)
-    states = {name: plan.state for name, plan in plans.items()}
-    begin.refuse_unmounted(states)
-    begin.refuse_old(states)
+    begin.refuse_certain(plans)
     if report.gate:
         show_forebodings(report.gate)
     if arguments.plan_out:
@@ -138,7 +135,11 @@ def _approval(arguments: Namespace) -> approved.Data | None:
 
 def render(session: Session) -> Files:
     label = session.source.label
-    return session.run(lambda task: render_configs(task, session.catalogue, label)).done
+    try:
+        return session.run(lambda task: render_configs(task, session.catalogue, label)).done
+    except InventoryError:
+        refuse_missing(session.catalogue)  # all of them at once
+        raise
 
 
 def look(session: Session, files: Files) -> Mapping[str, HostPlan]:
@@ -148,22 +149,14 @@ def look(session: Session, files: Files) -> Mapping[str, HostPlan]:
 
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
-        also = f"{scripts[host.name]}{host_side('listening.sh')}listening\n"
-        if host in session.catalogue.resolvers:
-            also += f"{host_side('unbound.sh')}{unbound.look_script(host)}"
-        return release.look(task, host, files[host.name], also)
+        also = scripts[host.name] + also_asked(host, session.catalogue)
+        beside = ground.look_script(host, session.catalogue)
+        return release.look(task, host, files[host.name], also, beside)
 
     outcome = session.run(work)
     begin.refuse_errors(outcome)
     return {
-        name: replace(
-            make_plan(name, session.source, files[name], state),
-            warnings=(
-                *caddy.warnings(session.catalogue.hosts[name], session.catalogue),
-                *warnings(session.catalogue.hosts[name], session.catalogue, state.listening),
-                *state.unbound_clashes,
-            ),
-        )
+        name: judged(make_plan(name, session.source, files[name], state), session.catalogue)
         for name, state in outcome.done.items()
     }
 
@@ -191,14 +184,6 @@ def _change(host: Host, plan: HostPlan) -> Change:
         before=served.parse(*(live.get(path) for path in paths)),
         after=served.parse(*(wanted.get(path) for path in paths)),
     )
-
-
-def refuse_odd(plans: Mapping[str, HostPlan]) -> None:
-    odd = [f"{plan.host}: {c.config.path}" for plan in plans.values() for c in plan.odd]
-    if odd:
-        raise RolloutFailed(
-            f"not a plain file, and twinedge replaces no link, folder or device: {', '.join(odd)}"
-        )
 
 
 def refuse_source(arguments: Namespace, source: Source) -> None:

@@ -97,8 +97,7 @@ def manage(arguments: Namespace, session: Session) -> int:
     changed = {n: plan for n, plan in plans.items() if plan.changes or n in unknown}
     show_plans(changed)
     introduce.show(session, strangers)
-    deploy.refuse_odd(plans)
-    begin.refuse_unmounted(states)
+    begin.refuse_certain(plans)
     if not changed:
         out.print("nothing to do: every host has just these jobs")
     if not arguments.apply or not changed:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from tasks import listening, unbound
+from tasks.doctor import ground
+from tasks.doctor.ground import Ground
 from tasks.listening import Listening
 
 PURPOSES = ("sync", "look")  # what one host logs in to another for
@@ -108,6 +110,7 @@ class HostState:
     keys: Mapping[str, HostKeys] = field(default_factory=dict)  # by purpose
     listening: Listening | None = None
     unbound_clashes: tuple[str, ...] = ()  # in words
+    ground: Ground = field(default_factory=Ground)
     unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
 
     @property
@@ -174,6 +177,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         keys={purpose: _keys(lines, purpose) for purpose in PURPOSES},
         unmounted=tuple(dict.fromkeys(rest for kind, rest in lines if kind == "unmounted")),
         listening=listening.parse(text),
+        ground=ground.parse(text),
         unbound_clashes=tuple(unbound.clashes(text)),
     )
 

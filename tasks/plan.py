@@ -7,6 +7,7 @@ from typing import Literal
 
 from inventory.secret import redact
 from inventory.source import Source
+from tasks.checks.finding import Finding
 from tasks.configs.file import ABSENT, ConfigFile
 from tasks.live import HostState, LiveFile
 
@@ -84,14 +85,14 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class HostPlan:
-    """All of one host. `source` is the repository of what would be deployed, `warnings` are
+    """All of one host. `source` is the repository of what would be deployed, `findings` are
     what the look saw that a deploy does not mend."""
 
     host: str
     source: Source
     state: HostState
     files: tuple[FileChange, ...]
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def changes(self) -> tuple[FileChange, ...]:

@@ -97,16 +97,19 @@ def printed(host: Host, output: shell.Output) -> str:
     return output.stdout
 
 
-def look(task: Task, host: Host, files: Sequence[ConfigFile], also: str = "") -> Result:
+def look(
+    task: Task, host: Host, files: Sequence[ConfigFile], also: str = "", beside: str = ""
+) -> Result:
     """Nornir task: the HostState, read without changing anything.
 
-    `also` is a script that prints further lines of it.
+    `also` is a script that prints further lines of it, `beside` one that does so in the
+    background, each line in one write.
     """
-    text = _read(task, host, look_script(host, files) + also)
+    text = _read(task, host, look_script(host, files, beside) + also)
     return Result(host=task.host, result=parse_state(text, [config.path for config in files]))
 
 
-def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
+def look_script(host: Host, files: Sequence[ConfigFile], beside: str = "") -> str:
     """The script that prints what `parse_state` reads."""
     tools = {tool.name: tool.version for config in files for tool in config.tools}
     paths = (
@@ -114,7 +117,7 @@ def look_script(host: Host, files: Sequence[ConfigFile]) -> str:
         for n, config in enumerate(files)
     )
     return (
-        f"{_of_look(host)}{_script()}\n"
+        f"{_of_look(host)}{_script()}\n{beside}"
         + "".join(f"tool {name} {word(version)} &\n" for name, version in tools.items())
         + f"seen=$(look <<'{EOF}'\n{''.join(paths)}{EOF}\n)\n"
         + 'status=$?\nwait\nsay "$seen"\n[ $status -eq 0 ] || exit $status\n'

@@ -1,6 +1,5 @@
 """The programs that twinedge needs on a host: the one table of their least versions."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 DISTRIBUTION = "Debian 12, Ubuntu 24.04 and later have it"
@@ -55,14 +54,6 @@ NFT = Tool(
 # PrivateIPC, for the box in which a sync runs.
 SYSTEMD = Tool(name="systemd-analyze", version="systemd-analyze --version", least="248")
 TOOLS = {t.name: t for t in (CADDY, CLOUDFLARED, UNBOUND, UNISON, LSYNCD, NFT, SYSTEMD)}
-
-
-def too_old(host: str, versions: Mapping[str, str | None]) -> Iterator[str]:
-    """A sentence for each program of `host` that is too old; `versions` are by name."""
-    for name, version in sorted(versions.items()):
-        tool = TOOLS.get(name)
-        if tool and version and tool.is_older(version):
-            yield f"{name} {version} on {host} is too old: {tool.least} is needed; {tool.way}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

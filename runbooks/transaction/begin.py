@@ -13,9 +13,11 @@ from inventory.errors import UsageError
 from runbooks.cli import Outcome, Session, refuse_unknown
 from runbooks.transaction.gate import Gate
 from runbooks.transaction.rollout import RolloutFailed, words
+from tasks.checks.finding import Status
+from tasks.doctor.host import in_words
 from tasks.live import HostState
+from tasks.plan import HostPlan
 from tasks.release import Run
-from tasks.tools import too_old
 
 
 def canary(arguments: Namespace, session: Session) -> str:
@@ -62,11 +64,16 @@ def refuse_unmounted(states: Mapping[str, HostState]) -> None:
         raise RolloutFailed("\n".join(missing) + "\nnothing was changed on any host")
 
 
-def refuse_old(states: Mapping[str, HostState]) -> None:
-    """Raise RolloutFailed where a program is too old for what we would write."""
-    old = [words for host, state in states.items() for words in too_old(host, state.tools)]
-    if old:
-        raise RolloutFailed("\n".join(old) + "\nnothing was changed on any host")
+def refuse_certain(plans: Mapping[str, HostPlan]) -> None:
+    """Raise RolloutFailed with all that would certainly make a deploy of `plans` fail."""
+    certain = [
+        f"{plan.host}: {in_words(finding)}"
+        for plan in plans.values()
+        for finding in plan.findings
+        if finding.status is Status.FAILED and not plan.is_done
+    ]
+    if certain:
+        raise RolloutFailed("\n".join(certain) + "\nnothing was changed on any host")
 
 
 def refuse_forgetting(gate: Gate, anyway: bool) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from inventory.secret import redact
 from runbooks.transaction.gate import Gate
 from runbooks.transaction.rollout import Rollout
+from tasks.checks.finding import Status
+from tasks.doctor.host import in_words
 from tasks.plan import HostPlan
 
 VERSION = 1
@@ -51,7 +53,7 @@ class Report:
                 }
                 for change in plan.changes
             ],
-            "warnings": list(plan.warnings),
+            "warnings": [in_words(f) for f in plan.findings if f.status is Status.WARN],
             "activated": list(activated),
         }
 

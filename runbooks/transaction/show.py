@@ -11,9 +11,10 @@ from journal.answers import span_words
 from runbooks.cli import out, tell
 from runbooks.transaction.gate import Gate, lines
 from runbooks.transaction.rollout import Rollout
+from tasks.checks.finding import Status
+from tasks.doctor.host import in_words
 from tasks.plan import FileChange, HostPlan
 from tasks.timers import TimerState
-from tasks.tools import TOOLS
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -32,8 +33,9 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
             tell("", f"with {', '.join(versions)}", style="dim")
         for note in _notes(plan):
             tell("", note, style="yellow")
-        for warning in plan.warnings:
-            tell("", warning, style="bold red")
+        for finding in plan.findings:
+            if finding.status is Status.WARN:
+                tell("", in_words(finding), style="bold red")
 
 
 def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
@@ -96,8 +98,6 @@ def _notes(plan: HostPlan) -> Iterator[str]:
         yield state.lock_words
     if state.pending:
         yield state.pending_words
-    for tool in sorted(tool for tool, version in state.tools.items() if version is None):
-        yield f"{tool} is not installed: {TOOLS[tool].without}"
     for path in plan.orphans:
         yield f"{path} is not managed any more and stays as it is"
 

@@ -61,6 +61,10 @@ class Keys:
             return
         raise LoginRefused(self._words("refuses"))
 
+    def has_any(self) -> bool:
+        """Is there a key to offer? `notes` tell of those that cannot be."""
+        return len(list(self._candidates())) > 0
+
     def _opens(self, transport: paramiko.Transport, label: str, key: paramiko.PKey) -> bool:
         self.offered += 1
         try:

@@ -25,7 +25,9 @@ def test_what_a_runbook_says_of_itself_fits_on_a_terminal(name: str):
     assert [line for line in said.splitlines() if len(line) > 79] == []
 
 
-@pytest.mark.parametrize("name", ["status", "deploy", "rollback", "sync", "init", "outside"])
+@pytest.mark.parametrize(
+    "name", ["status", "deploy", "rollback", "sync", "init", "outside", "doctor"]
+)
 def test_help_is_there_before_any_library_is(name: str):
     code = (
         "import runpy, sys\n"

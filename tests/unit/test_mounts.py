@@ -44,7 +44,7 @@ def test_once_the_array_is_started_the_deploy_goes_on(
 def test_an_array_that_stops_after_the_look_is_refused_by_the_host_itself(
     deploy: Runbook, hosts: FakeHosts, shared: Site, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(begin, "refuse_unmounted", lambda _: None)
+    monkeypatch.setattr(begin, "refuse_certain", lambda _: None)
     done = deploy("--apply")
     assert done.status == 1
     assert f"/mnt/pool is not mounted, and {SHARE['state']}" in done.err

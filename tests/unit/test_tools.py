@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.tools import CADDY, TOOLS, too_old
+from tasks.tools import CADDY, TOOLS
 from tests.site import ROOT
 
 
@@ -20,10 +20,6 @@ from tests.site import ROOT
 )
 def test_a_version_is_compared_number_by_number(version: str, old: bool):
     assert CADDY.is_older(version) is old
-
-
-def test_what_is_not_installed_is_not_too_old():
-    assert not list(too_old("vps1", {"caddy": None, "unison": "2.53.7", "other": "0.1"}))
 
 
 def test_the_readme_has_the_same_table():
