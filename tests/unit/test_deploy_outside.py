@@ -19,7 +19,7 @@ EDGES = ("vps1", "vps2")
 
 
 @pytest.fixture
-def world(hosts: FakeHosts, site: Site) -> Iterator[World]:
+def account(hosts: FakeHosts, site: Site) -> Iterator[World]:
     made = World(site, Clouds())
     with serving(made.clouds.cloud) as base:
         site.change("defaults", "data.cloudflare.api", base)
@@ -27,20 +27,20 @@ def world(hosts: FakeHosts, site: Site) -> Iterator[World]:
 
 
 @pytest.fixture
-def settled(world: World, deploy: Runbook) -> World:
+def settled(account: World, deploy: Runbook) -> World:
     assert deploy("--apply").status == 1, "the AUD tags have to be committed first"
     assert deploy("--apply").status == 0
-    world.clouds.asked.clear()
-    return world
+    account.clouds.asked.clear()
+    return account
 
 
 class Watch:
     """At each change at Cloudflare, which AUD tag the ingress of every edge demands at a name."""
 
-    def __init__(self, world: World, hosts: FakeHosts, name: str) -> None:
+    def __init__(self, account: World, hosts: FakeHosts, name: str) -> None:
         self.seen: list[tuple[str, set[str | None]]] = []
         self._hosts, self._name = hosts, name
-        world.clouds.on_change = self._changed
+        account.clouds.on_change = self._changed
 
     def _changed(self, ask: Ask) -> None:
         what = "record" if "dns_records" in ask.path else ask.path.split("/")[4]
@@ -56,25 +56,25 @@ class Watch:
         return str(rule.get("originRequest", {}).get("access", {}).get("audTag", [""])[0])
 
 
-def test_a_look_shows_hosts_and_cloudflare_in_one_plan(world: World, deploy: Runbook):
+def test_a_look_shows_hosts_and_cloudflare_in_one_plan(account: World, deploy: Runbook):
     done = deploy()
     assert done.status == 0
     assert f"+++ vps1:{INGRESS}" in done.out and f"{PLEX} create application" in done.out
-    assert world.clouds.changes == []
+    assert account.clouds.changes == []
 
 
 def test_a_name_that_comes_is_led_to_once_every_ingress_demands_its_application(
-    world: World, deploy: Runbook, hosts: FakeHosts
+    account: World, deploy: Runbook, hosts: FakeHosts
 ):
-    watch = Watch(world, hosts, PLEX)
+    watch = Watch(account, hosts, PLEX)
     done = deploy("--apply")
     assert done.status == 1 and "audiences.yaml has what every ingress has to demand" in done.err
-    assert not hosts["vps1"].path(INGRESS).exists() and PLEX not in world.names
+    assert not hosts["vps1"].path(INGRESS).exists() and PLEX not in account.names
     assert deploy("--apply").status == 0
-    aud = world.app(PLEX)["aud"]
+    aud = account.app(PLEX)["aud"]
     assert [seen for what, seen in watch.seen if what == "POST record"] == [{aud}] * 3
     assert all(seen == {None} for what, seen in watch.seen if what == "POST apps")
-    assert world.plan().is_done
+    assert account.plan().is_done
 
 
 def test_a_name_that_goes_is_led_nowhere_first_and_unguarded_last(
@@ -123,15 +123,15 @@ def test_where_the_ingress_changes_too_the_hosts_wait_or_are_brought_there_alone
     assert SONARR in settled.names
 
 
-def test_a_deploy_of_some_hosts_leaves_cloudflare_alone(world: World, deploy: Runbook):
+def test_a_deploy_of_some_hosts_leaves_cloudflare_alone(account: World, deploy: Runbook):
     done = deploy("--host", "vps1", "--apply")
     assert done.status == 0 and "only hosts were asked for" in done.out
-    assert world.clouds.asked == []
+    assert account.clouds.asked == []
 
 
 def test_without_a_token_a_deploy_says_where_it_is_listed_what_to_set(
-    world: World, deploy: Runbook
+    account: World, deploy: Runbook
 ):
-    world.site.change("defaults", "data.cloudflare", None)
+    account.site.change("defaults", "data.cloudflare", None)
     done = deploy("--apply")
     assert done.status == 0 and "python runbooks/outside.py lists what" in done.out

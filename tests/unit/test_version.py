@@ -38,7 +38,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_every_runbook_tells_the_version_of_the_checkout(name: str, capsys, monkeypatch):
-    monkeypatch.setattr("runbooks.cli.version", lambda: "9.9 (commit abc)")
+    monkeypatch.setattr("inventory.version.version", lambda: "9.9 (commit abc)")
     with pytest.raises(SystemExit) as end:
         import_module(f"runbooks.{name}").flags().parse_args(["--version"])
     assert end.value.code == 0
