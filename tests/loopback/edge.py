@@ -13,6 +13,7 @@ from socket import create_server
 
 import httpx
 
+from tests.patience import until
 from tests.site import Site
 from tests.unit.test_configs import rendered
 
@@ -131,6 +132,17 @@ def on_loopback(text: str, tls_port: int, places: Mapping[str, str]) -> str:
     return re.sub(r"(?m)^https://([^ ]*) \{$", rf"https://\1:{tls_port} {{", text)
 
 
+def has_certificates(log: str, caddyfile: str) -> bool:
+    """Has Caddy made a certificate of its own CA for every name of the file? It begins to serve
+    before that, and refuses those who come for one that it does not have yet. That of a wildcard
+    serves for those below it.
+    """
+    sites = re.findall(r"(?m)^https://.*\{$", caddyfile)
+    wanted = {name for line in sites for name in re.findall(r"https://([^\s,:{]+)", line)}
+    made = set(re.findall(r'obtained successfully.*"identifier": ?"([^"]+)"', log))
+    return all(name in made or f"*.{name.partition('.')[2]}" in wanted & made for name in wanted)
+
+
 @contextmanager
 def edge(site: Site, folder: Path, places: Mapping[str, str] | None = None) -> Iterator[Edge]:
     """vps1's Caddy serves `site`; `places` says where folders of its Caddyfile are here."""
@@ -145,7 +157,8 @@ def edge(site: Site, folder: Path, places: Mapping[str, str] | None = None) -> I
     for config in files.values():
         if config.name.startswith("caddy-password-"):
             (folder / Path(config.path).name).write_text(config.text or "")
-    file.write_text(on_loopback(files["caddy"].text or "", tls_port, here))
+    caddyfile = on_loopback(files["caddy"].text or "", tls_port, here)
+    file.write_text(caddyfile)
     process = subprocess.Popen(
         ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)],
         env={**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder / "data")},
@@ -163,6 +176,7 @@ def edge(site: Site, folder: Path, places: Mapping[str, str] | None = None) -> I
         else:
             raise AssertionError("".join(said[-3:]))
         drain.start()
+        until(lambda: has_certificates("".join(said), caddyfile))
         yield Edge(tunnel_port=port, tls_port=tls_port)
     finally:
         process.kill()

@@ -18,6 +18,7 @@ import pytest
 
 from inventory.load import load_catalogue
 from tasks.configs.caddy import ADMIN_SOCKET
+from tests.loopback.edge import has_certificates
 from tests.patience import until
 from tests.site import Site
 from tests.unit.test_configs import rendered
@@ -99,7 +100,12 @@ class Net:
                 text=True,
             )
         told = home / "log"
-        until(lambda: _serves(told.read_text()) or self.caddys[name].poll() is not None)
+        until(
+            lambda: (
+                (_serves(told.read_text()) and has_certificates(told.read_text(), text))
+                or self.caddys[name].poll() is not None
+            )
+        )
         assert self.caddys[name].poll() is None, told.read_text()
 
     def lose(self, address: str) -> None:
