@@ -71,9 +71,10 @@ def _is_pending(survey: Survey, finding: Finding) -> bool:
 
 
 def _is_new(survey: Survey, host: str | None) -> bool:
-    """Was nothing ever deployed to this host, though to others?"""
+    """Was nothing ever deployed to this host, though to others? Of one without its disk nobody
+    knows."""
     here = survey.plans.get(host or "")
-    if here is None or here.state.current is not None:
+    if here is None or here.state.current is not None or here.state.unmounted:
         return False
     bare = all(change.live.kind == "absent" for change in here.files)
     return bare and any(plan.state.current for plan in survey.plans.values())

@@ -92,7 +92,8 @@ def find(
     catalogue: Catalogue, service: Service, host: str, answer: Answer, *, timeout: float = 5.0
 ) -> Refusal | None:
     """Asks `service` on `host`, which is well by its address, as Caddy does: does it give the
-    very `answer` that came through Caddy? None where it does not, so that Caddy is to blame."""
+    very `answer` that came through Caddy? None where it does not, or where it is well by its name
+    too: then Caddy, or another placement, is to blame."""
     if answer.status is None or answer.status >= 500:
         return None
     assert service.health is not None, "a web service has a health check"
@@ -100,7 +101,8 @@ def find(
     proxied = {"X-Forwarded-For": str(catalogue.edges[0].address), "X-Forwarded-Proto": "https"}
     for by, headers in (("the name", {}), ("what a proxy adds", proxied)):
         said = way.ask(timeout=timeout, hostname=way.passed_name, headers=headers)
-        if said.status == answer.status:
+        well = said.matches(service.health.status, service.health.body)
+        if said.status == answer.status and not well:
             return _named(catalogue, service, host, said, by)
     return None
 

@@ -176,7 +176,9 @@ def written(lab: Lab) -> dict[str, str]:
 
 
 def conflicts(operator: Operator) -> Any:
-    return shown(operator, "sync", "conflicts")
+    """What is kept of each sync; 0.1.0's JSON had no key `schema`."""
+    told = shown(operator, "sync", "conflicts")
+    return [{key: value for key, value in sync.items() if key != "schema"} for sync in told]
 
 
 def shown(operator: Operator, *words: str) -> Any:

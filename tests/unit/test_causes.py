@@ -149,3 +149,13 @@ def test_another_answer_than_through_caddy_is_no_refusal(
     plex = edge.catalogue.services["plex"]
     assert refusal.find(edge.catalogue, plex, "unraid", Answer(status=404)) is None
     assert refusal.find(edge.catalogue, plex, "unraid", Answer(status=502)) is None
+
+
+def test_a_placement_that_is_well_by_its_name_too_refuses_nothing(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+):
+    """Another one says something wrong, with the same status."""
+    well = Answer(status=200, body="MediaContainer")
+    monkeypatch.setattr("tasks.way.Way.ask", lambda way, **_: well)
+    plex = edge.catalogue.services["plex"]
+    assert refusal.find(edge.catalogue, plex, "unraid", Answer(status=200, body="wrong")) is None
