@@ -520,7 +520,7 @@ class Catalogue:
         or to itself, is left out.
         """
         given = {name: Record(a=addresses) for name, addresses in self.records.items()}
-        wanted = {self.full_name(name): r for name, r in self.site.resolver.records.items()}
+        wanted = {full(name, self.site.domain): r for name, r in self.site.resolver.records.items()}
         found = {name: self._followed(name, given, wanted) for name in wanted}
         return {name: record for name, record in found.items() if record}
 
@@ -533,12 +533,8 @@ class Catalogue:
             record = wanted.get(name)
             if record is None or record.cname is None:
                 return record
-            name = self.full_name(record.cname)
+            name = full(record.cname, self.site.domain)
         return given.get(name)
-
-    def full_name(self, name: str) -> str:
-        """A label stands for a name below the domain; a name with a dot is whole."""
-        return name if "." in name else f"{name}.{self.site.domain}"
 
     def upstreams_from(self, host: str, service: Service) -> tuple[str, ...]:
         """`address:port` of each placement, as the Caddy on `host` asks them.

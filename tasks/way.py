@@ -1,13 +1,24 @@
-"""How a placement of a service is asked directly, past every Caddy: by curl, and from here."""
+"""How a placement of a service is asked directly, past every Caddy: by curl, and from here; and
+which answer is a healthy one."""
 
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inventory.appliance import at_port, bracketed
-from inventory.catalogue import Catalogue, Service
+from inventory.catalogue import Catalogue, HealthCheck, Service
 from tasks import probe
 from tasks.probe import Answer
+
+
+def health_of(service: Service) -> HealthCheck:
+    assert service.health is not None, "a web service has a health check"
+    return service.health
+
+
+def is_healthy(service: Service, answer: Answer) -> bool:
+    health = health_of(service)
+    return answer.matches(health.status, health.body)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inventory.catalogue import Catalogue
+from inventory.names import full
 from inventory.resolver import Nameserver
 from inventory.rules.words import hosts_are_known
 
@@ -43,13 +44,13 @@ def own_records_are_ours_to_give(catalogue: Catalogue) -> Iterator[tuple[str, st
         return
     given, known = catalogue.records, catalogue.own_records
     for name, record in catalogue.site.resolver.records.items():
-        key, full = f"data.resolver.records.{name}", catalogue.full_name(name)
+        key, whole = f"data.resolver.records.{name}", full(name, catalogue.site.domain)
         values = (*record.a, *record.aaaa, *record.txt)
-        if full in given:
-            yield key, f"{full} is the catalogue's: its address follows from there"
+        if whole in given:
+            yield key, f"{whole} is the catalogue's: its address follows from there"
         if bool(values) == bool(record.cname):
             yield key, "needs addresses or texts, or a cname in place of all of them"
-        if record.cname and full not in known:
+        if record.cname and whole not in known:
             yield (
                 f"{key}.cname",
                 f"{record.cname} is neither the catalogue's nor a record here, or leads to itself: "

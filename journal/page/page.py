@@ -23,7 +23,7 @@ from journal.page.picture import draw
 from journal.page.present import MEANINGS, SYMBOLS, Cell, Look, Present
 from journal.page.sent import Sent
 from journal.page.services import rows, verdict
-from journal.page.stamp import stamp
+from journal.page.stamp import full_stamp, stamp
 from tasks.configs.render import TEMPLATES, environment
 from tasks.quote import Quoted
 
@@ -77,10 +77,10 @@ def page(catalogue: Catalogue, history: History, now: datetime) -> str:
             verdict=old if late else said,
             before=f"{said.symbol} {said.words}" if late else "",
             interval=duration(schedule.period) if schedule else None,
-            looked=_full(at) if at else None,
+            looked=full_stamp(at) if at else None,
             looked_at=int(at.timestamp()) if at else 0,
             patience=int(patience.total_seconds()),
-            written=_full(now),
+            written=full_stamp(now),
             silence=alerting.silence(now),
             acknowledged={n.problem.hop: n.acknowledged for n in book.notices() if n.acknowledged},
             picture=draw(present),
@@ -102,10 +102,6 @@ def _patience(catalogue: Catalogue, alerting: Alerting) -> timedelta:
     """After that long without a look, that nobody looked is what the page says first."""
     schedule = catalogue.site.schedule.verify
     return SILENT_AFTER * schedule.period if schedule else alerting.patience
-
-
-def _full(at: datetime) -> Quoted:
-    return Quoted(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at:%a %d %b %Y %H:%M:%S} UTC</time>')
 
 
 def _deploys(history: History, now: datetime) -> list[Deploy]:

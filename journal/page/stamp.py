@@ -7,5 +7,14 @@ from tasks.quote import Quoted
 
 
 def stamp(at: datetime) -> Quoted:
+    return _time(at, moment(at))
+
+
+def full_stamp(at: datetime) -> Quoted:
+    """With the day of the week and the second."""
+    return _time(at, f"{at:%a %d %b %Y %H:%M:%S} UTC")
+
+
+def _time(at: datetime, words: str) -> Quoted:
     """Digits, letters and colons alone, so nothing in it needs to be quoted."""
-    return Quoted(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{moment(at)}</time>')
+    return Quoted(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{words}</time>')

@@ -14,6 +14,7 @@ from tasks.checks.caddy_config import CONFIG
 from tasks.checks.diagnosis import diagnose
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
+from tasks.way import health_of
 
 CHECKS = frozenset({"service", "caddy", "config"})
 TIMEOUT = 5.0  # seconds of each question
@@ -94,7 +95,6 @@ def is_health_checked(
     config: Mapping[str, Any], service: Service, upstreams: AbstractSet[str]
 ) -> bool:
     """Does every proxy of the service itself ask the catalogue's health path?"""
-    assert service.health is not None, "a web service has a health check"
     servers = config.get("apps", {}).get("http", {}).get("servers", {}).values()
     proxies = [
         proxy
@@ -105,7 +105,7 @@ def is_health_checked(
         if {str(up.get("dial")) for up in proxy.get("upstreams", [])} == upstreams
     ]
     uris = {proxy.get("health_checks", {}).get("active", {}).get("uri") for proxy in proxies}
-    return uris == {f"{service.upstream.path}{service.health.path}"}
+    return uris == {f"{service.upstream.path}{health_of(service).path}"}
 
 
 def _proxies(part: Any) -> Iterator[Mapping[str, Any]]:

@@ -23,6 +23,7 @@ from tasks.drill.preflight import Objection
 from tasks.drill.vantage import Vantage, vantages
 from tasks.drill.websocket import Sockets
 from tasks.release import Run
+from tasks.way import health_of, is_healthy
 
 SETTLE = 45.0  # seconds until Caddy has gone back: two checks, 10 s apart, and some
 LONGEST_STOP = 30  # seconds; an inject may take 60
@@ -92,15 +93,15 @@ def _unseen(catalogue: Catalogue, fault: Fault) -> dict[str, str]:
 
 
 def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run: Run) -> Question:
-    assert service.health is not None, "a web service has a health check"
-    path = arguments.path or service.probe or service.health.path
-    as_health = path == service.health.path
+    health = health_of(service)
+    path = arguments.path or service.probe or health.path
+    as_health = path == health.path
     echo = _echo(service, arguments)
     return Question(
         path=path,
         rate=arguments.rate,
-        status=service.health.status if as_health else None,
-        body=service.health.body if as_health else "",
+        status=health.status if as_health else None,
+        body=health.body if as_health else "",
         echo=echo,
         run=f"{run.id}-{secrets.token_hex(2)}",
         signers={
@@ -199,15 +200,14 @@ def _look(session: Session, plan: Plan) -> list[Objection]:
 
 def _unsteady(catalogue: Catalogue, service: Service) -> Iterator[Objection]:
     """Edges whose Caddy does not serve, or not from the first placement, while all is well."""
-    assert service.health is not None, "a web service has a health check"
     for edge in catalogue.edges:
         first = service.order_from(edge.name)[0]
         answer = probe.ask(
-            str(edge.address), 443, service.health.path, hostname=service.hostname,
+            str(edge.address), 443, health_of(service).path, hostname=service.hostname,
             tls=probe.blind_tls(),
         )  # fmt: skip
         signer = at_port(catalogue.address_of(first), service.port)
-        if not answer.matches(service.health.status, service.health.body):
+        if not is_healthy(service, answer):
             yield Objection(where=edge.name, seen=f"its Caddy answers {answer.words}")
         elif answer.served_by != signer:
             yield Objection(

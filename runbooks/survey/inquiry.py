@@ -1,7 +1,7 @@
 """Asking all questions of one verify at once: on the hosts, from here, from outside."""
 
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,8 +26,12 @@ from tasks.plan import HostPlan, make_plan
 from tasks.probe import Answer
 from tasks.shell import HostError, Unreachable
 from tasks.ssh.options import be_patient, reach_of
+from tasks.way import is_healthy
 
 THREADS = 128  # they only wait; a silent host must not keep others from being asked
+
+
+Trusted = Sequence[tuple[Host, SSLContext]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +59,9 @@ class Inquiry:
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, errors = self._look()
             asked["doors"] = self._try_doors(pool, seen)
-            asked["routes"] = self._ask_through_caddy(pool, seen)
-            asked["names"] = self._ask_by_further_names(pool, seen)
+            trusted = self._trusted(seen)
+            asked["routes"] = self._ask_through_caddy(pool, trusted)
+            asked["names"] = self._ask_by_further_names(pool, trusted)
             heard = {name: _heard(futures) for name, futures in asked.items()}
             return Survey(
                 catalogue=self._catalogue,
@@ -224,14 +229,11 @@ class Inquiry:
         return self._ask_outside(pool, access.token_headers(reference))
 
     def _ask_through_caddy(
-        self, pool: Executor, seen: Mapping[str, Observation]
+        self, pool: Executor, trusted: Trusted
     ) -> Mapping[tuple[str, str], Future[Any]]:
-        edges = [edge for edge in self._edges if edge.name in seen and self._wants("caddy")]
         return {
-            (s.name, edge.name): pool.submit(
-                caddy.ask, edge, s, tls=self._trust(seen[edge.name]), timeout=self.timeout
-            )
-            for edge in edges
+            (s.name, edge.name): pool.submit(caddy.ask, edge, s, tls=tls, timeout=self.timeout)
+            for edge, tls in trusted
             for s in self._web
         }
 
@@ -243,7 +245,7 @@ class Inquiry:
     ) -> Mapping[tuple[str, str], Future[Any]]:
         """Where a service is well by its address, and not through a Caddy: does it refuse?"""
         known = self._catalogue.services
-        well = {n: on for (n, on), told in direct.items() if service.is_healthy(known[n], told)}
+        well = {n: on for (n, on), told in direct.items() if is_healthy(known[n], told)}
         return {
             (name, edge): pool.submit(
                 refusal.find, self._catalogue, known[name], well[name], told, timeout=self.timeout
@@ -253,17 +255,19 @@ class Inquiry:
         }
 
     def _ask_by_further_names(
-        self, pool: Executor, seen: Mapping[str, Observation]
+        self, pool: Executor, trusted: Trusted
     ) -> Mapping[tuple[str, str], Future[Any]]:
-        edges = [edge for edge in self._edges if edge.name in seen and self._wants("caddy")]
         return {
-            (name, edge.name): pool.submit(
-                names.ask, edge, s, name, tls=self._trust(seen[edge.name]), timeout=self.timeout
-            )
-            for edge in edges
+            (name, edge.name): pool.submit(names.ask, edge, s, name, tls=tls, timeout=self.timeout)
+            for edge, tls in trusted
             for s in self._web
             for name in names.names_of(s)
         }
+
+    def _trusted(self, seen: Mapping[str, Observation]) -> Trusted:
+        """The edges whose Caddy is asked, each with what its certificates are checked by."""
+        edges = [edge for edge in self._edges if edge.name in seen and self._wants("caddy")]
+        return [(edge, self._trust(seen[edge.name])) for edge in edges]
 
     def _trust(self, edge: Observation) -> SSLContext:
         """Whom to trust for an edge's certificates: its Caddy's own CA, or the system's."""

@@ -14,6 +14,7 @@ from tasks.configs.caddy import TLS_PORT
 from tasks.lookup import DnsAnswer
 from tasks.probe import Answer
 from tasks.served import Served
+from tasks.way import health_of, is_healthy
 
 TIMEOUT = 7.0  # seconds of each question; a Caddy asks a dead upstream for 5, and 1 more
 ROUTE, DIRECT, NAME = "through", "at", "from"  # kinds, and the words between subject and place
@@ -111,12 +112,12 @@ def ask(catalogue: Catalogue, question: Question) -> Heard:
     one = catalogue.services[question.subject]
     if question.kind == DIRECT:
         answer = service.ask(catalogue, one, question.at, timeout=TIMEOUT)
-        good = service.is_healthy(one, answer)
+        good = is_healthy(one, answer)
     else:
         answer = probe.ask(
             address,
             TLS_PORT,
-            service.health_of(one).path,
+            health_of(one).path,
             hostname=question.hostname,
             tls=probe.blind_tls(),
             timeout=TIMEOUT,

@@ -13,9 +13,10 @@ from inventory.secret import Secret, conceal
 from tasks import lookup, probe
 from tasks.checks import parts, refusal
 from tasks.checks.finding import STRANGER, Finding, Status
-from tasks.checks.service import expected, health_of, is_served
+from tasks.checks.service import expected, is_served
 from tasks.checks.survey import Survey
 from tasks.probe import Answer
+from tasks.way import health_of
 
 NO_ADDRESS = "knows no address"
 LOGIN = "cloudflareaccess.com"

@@ -10,11 +10,12 @@ from tasks import probe
 from tasks.checks import parts, refusal
 from tasks.checks.caddy_config import LISTENERS
 from tasks.checks.finding import Finding, Status
-from tasks.checks.service import answer_of, expected, health_of, is_healthy, is_served, sightings
+from tasks.checks.service import answer_of, expected, is_served, sightings
 from tasks.checks.survey import Survey
 from tasks.configs.caddy import TLS_PORT
 from tasks.observe import Question
 from tasks.probe import Answer, Certificate
+from tasks.way import health_of, is_healthy
 
 # A certificate is renewed when a third of its life is left (Caddy's own ratio, also
 # Let's Encrypt's advice). One with less than a fifth left was not renewed when due.

@@ -8,10 +8,11 @@ from inventory.catalogue import Catalogue, Host, Service
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.holding import Holder, holder_of
-from tasks.checks.service import is_healthy, sightings
+from tasks.checks.service import sightings
 from tasks.checks.survey import Survey
 from tasks.configs.caddy import ADMIN_SOCKET
 from tasks.observe import Question, Reply
+from tasks.way import is_healthy
 
 ADMIN_PORT = 2019  # Caddy's own, where an earlier version of ours had it
 CONFIG, AUTHORITY, METRICS, LISTENERS = "caddy config", "caddy ca", "caddy metrics", "listeners"

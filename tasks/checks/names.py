@@ -8,9 +8,10 @@ from inventory.names import sample_of
 from tasks import probe
 from tasks.checks import parts
 from tasks.checks.finding import Finding, Status
-from tasks.checks.service import expected, health_of, is_healthy
+from tasks.checks.service import expected
 from tasks.checks.survey import Survey
 from tasks.probe import Answer
+from tasks.way import health_of, is_healthy
 
 
 def names_of(service: Service) -> tuple[str, ...]:

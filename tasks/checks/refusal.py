@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Service
 from tasks.probe import Answer
-from tasks.way import Way
+from tasks.way import Way, health_of, is_healthy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +96,11 @@ def find(
     too: then Caddy, or another placement, is to blame."""
     if answer.status is None or answer.status >= 500:
         return None
-    assert service.health is not None, "a web service has a health check"
-    way = Way(catalogue=catalogue, service=service, host=host, path=service.health.path)
+    way = Way(catalogue=catalogue, service=service, host=host, path=health_of(service).path)
     proxied = {"X-Forwarded-For": str(catalogue.edges[0].address), "X-Forwarded-Proto": "https"}
     for by, headers in (("the name", {}), ("what a proxy adds", proxied)):
         said = way.ask(timeout=timeout, hostname=way.passed_name, headers=headers)
-        well = said.matches(service.health.status, service.health.body)
-        if said.status == answer.status and not well:
+        if said.status == answer.status and not is_healthy(service, said):
             return _named(catalogue, service, host, said, by)
     return None
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from inventory.catalogue import Catalogue, HealthCheck, Host, Service
+from inventory.catalogue import Catalogue, Host, Service
 from tasks.checks import holding, parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.holding import Cause
 from tasks.checks.survey import Survey
 from tasks.observe import Question, Reply
 from tasks.probe import Answer
-from tasks.way import Way
+from tasks.way import Way, health_of, is_healthy
 
 CURL_WORDS = {6: "no such name", 7: "no connection", 28: "no answer", 52: "an empty answer"}
 
@@ -49,11 +49,6 @@ def sightings(survey: Survey, service: Service, host: str) -> Mapping[str, Answe
         if not reply.is_missing:
             found[edge.name] = answer_of(reply, service, survey.timeout)
     return found
-
-
-def is_healthy(service: Service, answer: Answer) -> bool:
-    health = health_of(service)
-    return answer.matches(health.status, health.body)
 
 
 def is_served(service: Service, answer: Answer) -> bool:
@@ -147,11 +142,6 @@ def _finding(
         part=parts.placement(service.name, host, vantage),
         needs=(parts.host(vantage), parts.host(host), parts.mesh(vantage, host)),
     )
-
-
-def health_of(service: Service) -> HealthCheck:
-    assert service.health is not None, "a web service has a health check"
-    return service.health
 
 
 def expected(service: Service) -> str:

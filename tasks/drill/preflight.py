@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service
 from tasks.drill.restore import DrillState, Reply
-from tasks.way import Way
+from tasks.way import Way, health_of
 
 CLOCK_SECONDS = 3.0  # the host's answer is rounded to seconds and takes a moment
 
@@ -25,9 +25,9 @@ class Objection:
 
 def ways(catalogue: Catalogue, service: Service) -> dict[str, Way]:
     """Host -> the way to its health check, as an edge asks it."""
-    assert service.health is not None, "a web service has a health check"
+    path = health_of(service).path
     return {
-        host: Way(catalogue=catalogue, service=service, host=host, path=service.health.path)
+        host: Way(catalogue=catalogue, service=service, host=host, path=path)
         for host in service.placements
     }
 
@@ -71,10 +71,10 @@ def object_to_replies(
     service: Service, edge: Host, hosts: list[str], replies: Mapping[str, Reply]
 ) -> Iterator[Objection]:
     """Placements of `service` that are not healthy as `edge` sees them."""
-    assert service.health is not None, "a web service has a health check"
+    health = health_of(service)
     for host in hosts:
         reply = replies[host]
-        if not is_healthy(reply, service.health):
+        if not is_healthy(reply, health):
             yield Objection(
                 where=edge.name,
                 seen=f"{service.name} on {host} is not healthy ({words(reply)})",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from lab.standins.cloudflare.answer import Json, RefusedError
+from lab.standins.cloudflare.answer import Json
 
 EVERYTHING = frozenset(
     f"{name} {verb}"
@@ -167,13 +165,6 @@ class Account:
             "expires_at": f"{self.now() + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}",
         }
         return made
-
-    def run_token(self, tunnel: str) -> str:
-        """The run credential, whose secret is nobody's."""
-        if tunnel not in self.tunnels:
-            raise RefusedError(404, 1003, "Tunnel not found")
-        told = {"a": self.id, "s": base64.b64encode(bytes(32)).decode(), "t": tunnel}
-        return base64.b64encode(json.dumps(told).encode()).decode()
 
     def new_secret(self) -> str:
         return f"cfast_{secrets.token_hex(16)}"
