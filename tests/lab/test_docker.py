@@ -75,7 +75,8 @@ def made_anew(lab: Lab, at: str) -> None:
 def published(lab: Lab) -> Iterator[Lab]:
     """As by `docker run -p 8181:8181`, and without the socket that docker opens for it."""
     made_anew(lab, "0.0.0.0")
-    shell(lab, "unraid", "pkill docker-proxy; ! grep -q ':1FF5 .* 0A ' /proc/net/tcp")
+    shell(lab, "unraid", "pkill docker-proxy")
+    until(lambda: ":1FF5" not in shell(lab, "unraid", "grep ' 0A ' /proc/net/tcp"))
     yield lab
     made_anew(lab, "100.76.168.116")
 
