@@ -14,7 +14,7 @@ from inventory.errors import InventoryError, UsageError
 from runbooks.cli import Session, open_session
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
-from tests.site import Site
+from tests.soak.inventory.full import FullSite
 from tests.soak.inventory.mutate import mutation
 
 FILES = ("config", "hosts", "groups", "defaults", "services", "mcp")
@@ -33,8 +33,8 @@ class Verdict:
 
 
 def tried(folder: Path, seed: int) -> Verdict:
-    """Reads the mutation `seed` of the tests' site in an empty `folder`, and renders it."""
-    site = Site(folder)
+    """Reads the mutation `seed` of the full site in an empty `folder`, and renders it."""
+    site = FullSite(folder)
     texts = {name: (folder / f"{name}.yaml").read_text("utf-8") for name in FILES}
     changed, what = mutation(texts, seed)
     for name, text in changed.items():
