@@ -26,6 +26,8 @@ MASKED = (
     "sys-kernel-config.mount",
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",  # two of systemd's five inotify instances
+    "systemd-ask-password-wall.path",
     "systemd-binfmt.service",
     "systemd-firstboot.service",
     "systemd-hwdb-update.service",

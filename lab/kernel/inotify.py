@@ -5,7 +5,7 @@ from pathlib import Path
 from lab.errors import LabError
 
 LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
-PER_HOST = 8  # measured: 5; lsyncd and a runbook come on top
+PER_HOST = 6  # measured: 4; lsyncd and a runbook come on top
 
 
 def check_room(hosts: int) -> None:

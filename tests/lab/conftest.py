@@ -1,6 +1,5 @@
 """One lab for all lab tests: up and deployed once, healthy before each test."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -19,10 +18,15 @@ PRIMARY, FALLBACK = "100.102.55.88:80", "100.67.88.109:80"  # of organizr, on vp
 DEPLOY = ("python", "runbooks/deploy.py", "--apply", "--allow-dirty", "--allow-older")
 
 
-# These bring up labs of their own, one module at a time: the machine's inotify instances are
-# enough for three labs, and each worker of pytest-xdist may have its shared one already.
-BESIDE = ("test_any_site", "test_docker", "test_kinds", "test_lab_itself", "test_unraid",
-          "test_upgrade")  # fmt: skip
+# These bring up labs of their own. They come first, the longest before all: then no worker of
+# pytest-xdist has its shared lab beside one, and the machine's inotify instances are enough.
+OWN_LAB = ("test_upgrade", "test_docker", "test_lab_itself", "test_unraid", "test_any_site",
+           "test_kinds")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(OWN_LAB)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -35,21 +39,6 @@ def workers_share_no_lab() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         os.environ["TWINEDGE_LAB"] = f"{State.for_checkout().id}-{worker}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_lab_beside(
-    request: pytest.FixtureRequest,
-    workers_share_no_lab: None,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[None]:
-    if request.path.stem not in BESIDE:
-        yield
-        return
-    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else None
-    with (shared or tmp_path_factory.getbasetemp()).joinpath("beside.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="session")
