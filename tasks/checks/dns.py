@@ -22,7 +22,7 @@ FORWARDER = "forwarder"  # in Survey.records, beside the names of the resolvers
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     if host in catalogue.resolvers:
         yield Question(name=BESIDE, words=unbound.question(host))
-    yield Question(name=SPLIT, words=("bounded", "tailscale", "dns", "status", "--json"))
+    yield Question(name=SPLIT, words=("as_json", "tailscale", "dns", "status", "--json"))
 
 
 def unknown_name(catalogue: Catalogue) -> str:
@@ -169,21 +169,37 @@ def _beside(resolver: str, reply: Reply) -> Finding:
 def _split(catalogue: Catalogue, host: str, domain: str, reply: Reply) -> Finding:
     """The tailnet sends the domain to all resolvers: a stale one answers now and then."""
     wanted = {str(resolver.address) for resolver in catalogue.resolvers}
-    found = split_routes(reply.text, domain) if reply.ok else None
-    known = found is not None
+    status, seen = split(reply, domain, wanted)
+    itself = any(resolver.name == host for resolver in catalogue.resolvers)
+    if status is Status.WARN and itself:
+        status, seen = Status.OK, f"{seen}; it is a resolver itself"
     of = "" if domain == catalogue.site.domain else f" of {domain}"
     return Finding(
         check="dns",
         subject=f"split DNS{of} on {host}",
         vantage=host,
-        status=Status.SKIPPED if not known else Status.OK if found == wanted else Status.FAILED,
-        seen=", ".join(sorted(found or ())) or (reply.text[:60] if not known else "no route"),
+        status=status,
+        seen=seen,
         expected=", ".join(sorted(wanted)),
         host=host,
         hop="split dns",
-        todo="admin console > DNS: the domain's nameservers are all resolvers; --accept-dns",
+        todo="admin console > DNS: the domain's nameservers are all resolvers; "
+        f"on {host}: tailscale set --accept-dns",
         needs=(parts.host(host),),
     )
+
+
+def split(reply: Reply, domain: str, wanted: set[str]) -> tuple[Status, str]:
+    """What `tailscale dns status --json` says of the domain on a host that asks `wanted`."""
+    found = split_routes(reply.text, domain) if reply.ok else None
+    if found is None:
+        return Status.SKIPPED, reply.text[:60]
+    routes = ", ".join(sorted(found)) or "no route"
+    if found != wanted:
+        return Status.FAILED, routes
+    if json.loads(reply.text).get("TailscaleDNS") is False:  # listed all the same
+        return Status.WARN, f"{routes}, but the host takes no DNS from the tailnet"
+    return Status.OK, routes
 
 
 def split_routes(text: str, domain: str) -> set[str] | None:

@@ -17,13 +17,21 @@ STATUS, PREFS = "tailscale status", "tailscale prefs"
 FILTERS = {0: "off", 1: "nodivert", 2: "on"}
 FEW = 5  # hosts, each of which pings all others
 KEY_NOTICE = timedelta(days=14)  # a key that ends cuts the host off; renewing needs a login
+# Of `Health`, what tailscale itself holds for of low severity, and tells in no other way (1.103,
+# health/warnings.go and healthmsg).
+NOTICES = re.compile(
+    r"An update from version .* is available"
+    r"|Some peers are advertising routes but --accept-routes is false"
+    r"|This is an unstable version of Tailscale"
+)
 PONG = re.compile(r"^pong from .* via (?P<via>\S+) in (?P<time>\S+)$", re.MULTILINE)
+RELAYS = "DERP(", "peer-relay("  # of Tailscale's, and of the tailnet's own
 PLAIN = re.compile(r"time=(?P<time>[\d.]+ ?ms)")
 
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
-    yield Question(name=STATUS, words=("bounded", "tailscale", "status", "--json"))
-    yield Question(name=PREFS, words=("bounded", "tailscale", "debug", "prefs"))
+    yield Question(name=STATUS, words=("as_json", "tailscale", "status", "--json"))
+    yield Question(name=PREFS, words=("as_json", "tailscale", "debug", "prefs"))
     for peer in peers(host, catalogue):
         yield Question(name=f"reach {peer.name}", words=("reach", str(peer.address)))
 
@@ -81,9 +89,10 @@ def membership(reply: Reply, now: datetime) -> tuple[Status, str]:
     left = key_left(me.get("KeyExpiry"), now)
     if left is not None and left < KEY_NOTICE:
         return Status.WARN, f"its key ends in {left.days} days"
-    if warnings := told.get("Health"):
-        return Status.WARN, "; ".join(map(str, warnings))
-    return Status.OK, "running"
+    told_of = [str(word) for word in told.get("Health") or ()]
+    if warnings := [word for word in told_of if not NOTICES.match(word)]:
+        return Status.WARN, "; ".join(warnings)
+    return Status.OK, "; ".join(("running", *told_of))
 
 
 def key_left(expiry: object, now: datetime) -> timedelta | None:
@@ -139,7 +148,7 @@ def route(reply: Reply) -> tuple[Status, str]:
     """How a peer was reached: `tailscale ping` tells the way, a plain ping only the time."""
     if pongs := list(PONG.finditer(reply.text)):
         pong = pongs[-1]
-        if pong["via"].startswith("DERP"):
+        if pong["via"].startswith(RELAYS):
             return Status.WARN, f"relayed by {pong['via']} in {pong['time']}"
         return Status.OK, f"direct in {pong['time']}"
     if reply.ok and (plain := PLAIN.search(reply.text)):

@@ -50,6 +50,13 @@ report() {
 
 has() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed"; return 127; }; }
 bounded() { has "$1" && timeout -k 1 "$limit" "$@"; }
+as_json() { # COMMAND…: without what it warns of beside its answer; where it fails, its words
+    has "$1" || return
+    timeout -k 1 "$limit" "$@" 2> "$work/$count.beside" && return
+    status=$?
+    cat "$work/$count.beside"
+    return $status
+}
 
 # An answer over HTTP: "CODE SECONDS yes|no" (is WANTED in the body?), then the body's
 # start, unless WANTED was found.

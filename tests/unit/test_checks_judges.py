@@ -315,7 +315,22 @@ def test_split_dns_that_lists_one_resolver_is_found_and_without_tailscale_skippe
     assert (fault.subject, fault.seen) == ("split DNS on unraid", "100.67.88.109")
 
 
+def test_a_host_that_heeds_no_dns_of_the_tailnet_is_told_unless_it_is_a_resolver(edge: Edge):
+    both = [{"Addr": str(each.address)} for each in edge.catalogue.resolvers]
+    routes = {"TailscaleDNS": False, "SplitDNSRoutes": {"home.example.": both}}
+    for name in ("unraid", "vps1"):
+        edge.replies[name, dns.SPLIT] = ok(json.dumps(routes))
+    fault = the_fault(edge)
+    assert (fault.subject, fault.status) == ("split DNS on unraid", Status.WARN)
+    assert fault.seen.endswith("but the host takes no DNS from the tailnet")
+
+
 # --- mesh
+
+OF_LOW_SEVERITY = [
+    "An update from version 1.100.0 to 1.103.1 is available. Run `tailscale update` to update now.",
+    "Some peers are advertising routes but --accept-routes is false",
+]
 
 
 @pytest.mark.parametrize(("mode", "word"), [(0, "off"), (1, "nodivert")])
@@ -352,6 +367,16 @@ def test_a_filter_that_nobody_tells_of_is_skipped_and_not_held_for_on(edge: Edge
             "running",
         ),
         ({"BackendState": "Running", "Self": {}, "Health": ["no DNS"]}, Status.WARN, "no DNS"),
+        (
+            {"BackendState": "Running", "Self": {}, "Health": [*OF_LOW_SEVERITY, "no DNS"]},
+            Status.WARN,
+            "no DNS",
+        ),
+        (
+            {"BackendState": "Running", "Self": {}, "Health": OF_LOW_SEVERITY},
+            Status.OK,
+            "running; An update from version 1.100.0 to 1.103.1 is available",
+        ),
     ],
 )
 def test_a_hosts_own_word_on_its_tailnet(told: object, status: Status, seen: str):
@@ -368,6 +393,11 @@ def test_a_hosts_own_word_on_its_tailnet(told: object, status: Status, seen: str
             ok("pong from b (100.1.1.1) via DERP(fra) in 30ms"),
             Status.WARN,
             "relayed by DERP(fra) in 30ms",
+        ),
+        (
+            ok("pong from b (100.1.1.1, 41000) via peer-relay(203.0.113.5:7777:vni:3) in 20ms"),
+            Status.WARN,
+            "relayed by peer-relay(203.0.113.5:7777:vni:3) in 20ms",
         ),
         (
             ok(

@@ -41,6 +41,23 @@ def test_every_question_is_answered_with_its_status_and_lines(site: Site, each: 
     assert seen.state.current is None
 
 
+def test_what_a_tool_warns_of_is_not_mixed_into_its_json_and_is_told_where_it_fails(
+    site: Site, each: FakeHost
+):
+    warns = "echo 'Warning: client version 1.102 != tailscaled server version 1.103' >&2; "
+    seen = look(
+        site,
+        each,
+        Question(name="well", words=("as_json", "sh", "-c", f"{warns} echo '{{}}'")),
+        Question(name="ill", words=("as_json", "sh", "-c", f"{warns} exit 3")),
+        Question(name="absent", words=("as_json", "no-such-tool")),
+    )
+    assert (seen.reply("well").status, seen.reply("well").text) == (0, "{}")
+    assert seen.reply("ill").status == 3
+    assert seen.reply("ill").text.startswith("Warning: client version")
+    assert seen.reply("absent").is_missing
+
+
 def test_a_look_leaves_nothing_behind(site: Site, each: FakeHost):
     before = sorted(each.root.files())
     look(site, each, Question(name="true", words=("true",)))
