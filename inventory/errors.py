@@ -23,6 +23,7 @@
         ├── NotRestored            1
         ├── NotUndone              4
         ├── NotParted              1   runbooks/transaction/introduce.py
+        ├── NotRetired             1   operations/retire.py
         ├── RolloutFailed          1   runbooks/transaction/rollout.py
         └── NotReverted            1
 

@@ -49,7 +49,8 @@ from inventory.secrets import refuse_missing
 from inventory.source import Source
 from inventory.version import version
 from operations.doctor import also_asked
-from runbooks.cli import Session, main, open_session, out, tell_appliances, working
+from operations.retire import list_hosts, renamed
+from runbooks.cli import Session, main, open_session, out, tell, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, clouds, introduce
 from runbooks.transaction.document import Report
@@ -97,10 +98,14 @@ def _deploy(arguments: Namespace, report: Report) -> int:
         report.gate = look_from_outside(arguments, session, plans)
     show_plans(plans)
     tell_appliances(session, arguments)
-    strangers = introduce.strangers(session, {name: p.state for name, p in plans.items()})
+    states = {name: plan.state for name, plan in plans.items()}
+    for name, old in renamed(session.catalogue, states).items():
+        tell(name, f"was {old} until now")
+    strangers = introduce.strangers(session, states)
     introduce.show(session, strangers)
     sky = clouds.beside(session, alone=_hosts_alone(arguments))
     begin.refuse_certain(plans)
+    begin.refuse_gone(session.catalogue, states)
     if report.gate:
         show_forebodings(report.gate)
     if arguments.plan_out:
@@ -113,6 +118,8 @@ def _deploy(arguments: Namespace, report: Report) -> int:
     clouds.refuse(sky, plans, many=arguments.many)
     clouds.before(session, sky)
     apply(arguments, session, files, plans, strangers, report)
+    told = report.rollout.hosts if report.rollout else ()
+    list_hosts(session, {name: state for name, state in states.items() if name not in told})
     return clouds.after(session, sky)
 
 
@@ -234,7 +241,7 @@ def apply(
     begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)
     if gate and any(plan.touches("caddy") and plan.state.current for plan in plans.values()):
         begin.refuse_forgetting(gate, arguments.reload_anyway)
-    run = begin.new_run(arguments, session.source.label, version())
+    run = begin.new_run(arguments, session.catalogue, session.source.label, version())
 
     def stage(task: Task, run: Run) -> Result:
         name = task.host.name

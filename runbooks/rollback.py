@@ -39,6 +39,7 @@ from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import Exit, UsageError
+from inventory.source import git
 from runbooks.cli import Session, main, open_session, out, tell, working
 from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
@@ -59,9 +60,17 @@ def rollback(arguments: Namespace) -> int:
     with working("looking"):
         found: Mapping[str, Releases] = _on_all(session, release.releases)
     if not arguments.to:
-        _show(found)
+        _show(found, session.source.root)
         return Exit.OK
-    targets = {host: _target(host, releases, arguments.to) for host, releases in found.items()}
+    targets = {
+        host: target
+        for host, releases in found.items()
+        if (target := _target(host, releases, arguments.to))
+    }
+    if not targets:
+        raise UsageError("no host has a release before the one that it runs")
+    for host in found.keys() - targets.keys():
+        tell(host, "has no release before the one that it runs, and stays on that")
     todo = {host: t for host, t in targets.items() if t.id != found[host].current}
     blind = [host for host, t in todo.items() if _ends_look(session, host, found[host], t)]
     for host, target in targets.items():
@@ -86,7 +95,7 @@ def _apply(
     states: Mapping[str, HostState] = _on_all(session, release.survey)
     begin.refuse_busy({host: states[host] for host in todo}, arguments.break_lock)
     begin.refuse_unmounted({host: states[host] for host in todo})
-    run = begin.new_run(arguments, commit="unknown")  # each host takes its release's own
+    run = begin.new_run(arguments, session.catalogue, "unknown")  # each has its release's own
 
     def stage(task: Task, run: Run) -> Result:
         host = session.catalogue.hosts[task.host.name]
@@ -205,8 +214,11 @@ def _ends_look(session: Session, host: str, releases: Releases, target: ReleaseI
     return has_look and target.digests.get(path, ABSENT) == ABSENT
 
 
-def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo:
-    target = releases.previous if wanted == PREVIOUS else releases.find(wanted)
+def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo | None:
+    """None where `previous` is wanted, and a host has none."""
+    if wanted == PREVIOUS:
+        return releases.previous
+    target = releases.find(wanted)
     if target is None:
         known = ", ".join(release.id for release in releases.all) or "none"
         raise UsageError(f"{host} has no release {wanted!r} (releases: {known})")
@@ -217,12 +229,12 @@ def _change(releases: Releases, target: ReleaseInfo) -> str:
     current = releases.find(releases.current)
     if current is None or current.id == target.id:
         return f"stays on {target.id}"
-    paths = sorted(set(current.digests.items()) ^ set(target.digests.items()))
-    files = ", ".join(dict.fromkeys(path for path, _ in paths)) or "no file"
+    files = _paths(current, target)
     return f"{current.id} -> {target.id} (commit {target.commit}); would change: {files}"
 
 
-def _show(found: Mapping[str, Releases]) -> None:
+def _show(found: Mapping[str, Releases], repository: Path) -> None:
+    """Each release, below it the subject of its commit and the files that it changed."""
     for host, releases in found.items():
         if not releases.all:
             tell(host, "no release")
@@ -231,6 +243,22 @@ def _show(found: Mapping[str, Releases]) -> None:
             note = f" ({', '.join(marks)})" if marks else ""
             made = f"commit {one.commit}{_product(one)}  by {one.by}"
             tell(host if n == 0 else "", f"{one.id}  {made}{note}")
+            subject = _subject(repository, one.commit.removesuffix("-dirty"))
+            before = releases.find(one.parent)
+            changed = f"changed: {_paths(before, one)}" if before else "the first that is left"
+            tell("", f"  {f'{subject}; ' if subject else ''}{changed}")
+
+
+def _subject(repository: Path, commit: str) -> str | None:
+    """Of a commit that the repository has; what a host says is asked of git where it is a hash."""
+    is_hash = re.fullmatch("[0-9a-f]{7,40}", commit)
+    return git(repository, "log", "-1", "--format=%s", commit) if is_hash else None
+
+
+def _paths(one: ReleaseInfo, other: ReleaseInfo) -> str:
+    """The files in which two releases differ."""
+    paths = sorted(set(one.digests.items()) ^ set(other.digests.items()))
+    return ", ".join(dict.fromkeys(path for path, _ in paths)) or "no file"
 
 
 def _product(one: ReleaseInfo) -> str:

@@ -45,6 +45,10 @@ class Purpose:
         """The script that prints what `parse_keys` reads, changing nothing."""
         return f"(\n{self._preamble(catalogue, host)}look\n)\n"
 
+    def read(self, task: Task, catalogue: Catalogue, host: Host) -> HostKeys:
+        """The host's keys as they are."""
+        return self._read(task, catalogue, host, "look\n")
+
     def make(self, task: Task, catalogue: Catalogue, host: Host) -> Result:
         """Nornir task: the host's HostKeys, once it has a key if it is to have one."""
         make = "make_key\n" if self.visits(catalogue, host.name) else ""

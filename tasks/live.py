@@ -11,6 +11,7 @@ from tasks import listening, unbound
 from tasks.doctor import ground
 from tasks.doctor.ground import Ground
 from tasks.listening import Listening
+from tasks.member import Member
 
 PURPOSES = ("sync", "look")  # what one host logs in to another for
 
@@ -39,8 +40,8 @@ class LiveFile:
 class ReleaseInfo:
     """One release of a host. `digests`, by path, is what it claims to have written.
 
-    `product` is the version that rendered it; 0.1.0 said none. `left` is the commit that a
-    rollback left for it.
+    `product` is the version that rendered it, `members` are the hosts that the site had; 0.1.0
+    said neither. `left` is the commit that a rollback left for it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class ReleaseInfo:
     at: str = ""
     parent: str | None = None
     left: str = ""
+    members: tuple[Member, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     reverted: bool = False
 
@@ -226,6 +228,7 @@ def _release(release: str, lines: Sequence[Line]) -> ReleaseInfo:
         at=meta.get("at", ""),
         parent=meta.get("parent"),
         left=meta.get("left", ""),
+        members=tuple(Member.parse(line) for key, line in _pairs(lines, "meta") if key == "host"),
         digests={claim[7]: claim[3] for claim in claims},
         reverted=any(kind == "reverted" for kind, _ in lines),
     )

@@ -17,6 +17,7 @@ from tasks import shell
 from tasks.configs.file import ABSENT, ConfigFile
 from tasks.host import host_side
 from tasks.live import HostState, claimed_paths, parse_releases, parse_state
+from tasks.member import Member
 from tasks.quote import shell as word
 
 LOOK_TIMEOUT = 15.0  # seconds of silence before a host counts as gone
@@ -38,7 +39,7 @@ class Run:
     """What all hosts of one deploy share. `window` is in seconds.
 
     `id` names the release on every host, and sorts by time; `token` is the lock's. `commit`
-    is the site's, `product` the version that renders it.
+    is the site's, `product` the version that renders it, `members` are the site's hosts.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Run:
     window: int = 120
     keep: int = 10
     break_lock: bool = False
+    members: tuple[Member, ...] = ()
 
 
 def _script() -> str:
@@ -246,6 +248,7 @@ def _meta(run: Run, state: HostState) -> str:
     return (
         f"commit {run.commit}\nproduct {run.product}\n"
         f"by {run.holder}\nat {run.at}\nparent {parent}\n"
+        + "".join(f"host {member.line}\n" for member in run.members)
     )
 
 

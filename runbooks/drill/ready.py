@@ -49,7 +49,7 @@ def make_plan(session: Session, service: Service, arguments: Namespace) -> Plan:
     arguments.window = arguments.window or round(arguments.hold + GRACE)
     seconds = stop_seconds(arguments.hold, arguments.window)
     fault = make_fault(arguments.fault, catalogue, service, host, seconds)
-    run = new_run(arguments, "drill")
+    run = new_run(arguments, session.catalogue, "drill")
     found = vantages(catalogue, service)
     unseen = _unseen(catalogue, fault)
     question = _question(catalogue, service, arguments, run)

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from inventory.catalogue import Catalogue
 from inventory.errors import UsageError
+from operations.retire import gone
 from runbooks.cli import Outcome, Session, refuse_unknown
 from runbooks.transaction.gate import Gate
 from runbooks.transaction.rollout import RolloutFailed, words
 from tasks.checks.finding import Status
 from tasks.doctor.host import in_words
 from tasks.live import HostState
+from tasks.member import Member
 from tasks.plan import HostPlan
 from tasks.release import Run
 
@@ -76,6 +78,17 @@ def refuse_certain(plans: Mapping[str, HostPlan]) -> None:
         raise RolloutFailed("\n".join(certain) + "\nnothing was changed on any host")
 
 
+def refuse_gone(catalogue: Catalogue, states: Mapping[str, HostState]) -> None:
+    """Raise RolloutFailed where a host has vanished from the inventory and still serves."""
+    left = [
+        f"{name} ({one.address}) is in the releases of this site and in its inventory no more, and "
+        f"goes on with what it has: python runbooks/retire.py {name}"
+        for name, one in gone(catalogue, states).items()
+    ]
+    if left:
+        raise RolloutFailed("\n".join(left) + "\nnothing was changed on any host")
+
+
 def refuse_forgetting(gate: Gate, anyway: bool) -> None:
     """A reload makes Caddy forget which upstream is down, and ask it again.
 
@@ -91,7 +104,7 @@ def refuse_forgetting(gate: Gate, anyway: bool) -> None:
         )
 
 
-def new_run(arguments: Namespace, commit: str, product: str = "") -> Run:
+def new_run(arguments: Namespace, catalogue: Catalogue, commit: str, product: str = "") -> Run:
     """A run of this operator, now. Its id sorts by time, its token is nobody else's.
 
     `product` is the version that rendered what it brings; a run that renders nothing has none.
@@ -106,6 +119,7 @@ def new_run(arguments: Namespace, commit: str, product: str = "") -> Run:
         window=arguments.window,
         keep=arguments.keep,
         break_lock=arguments.break_lock,
+        members=tuple(map(Member.of, catalogue.hosts.values())),
     )
 
 

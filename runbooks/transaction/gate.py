@@ -130,10 +130,14 @@ class Gate:
         self._find_refusals(self.before, self.before)
 
     def _edges(self, hosts: Collection[str]) -> list[Host]:
-        return [edge for edge in self.catalogue.edges if edge.name in hosts]
+        return [edge for edge in self.catalogue.edges if self._changes(edge, hosts)]
 
     def _resolvers(self, hosts: Collection[str]) -> list[Host]:
-        return [host for host in self.catalogue.resolvers if host.name in hosts]
+        return [host for host in self.catalogue.resolvers if self._changes(host, hosts)]
+
+    def _changes(self, host: Host, among: Collection[str]) -> bool:
+        """Not so where a host gets nothing but the keys of others."""
+        return host.name in among and host.name in self.changes
 
     # --- before ------------------------------------------------------------------------------
 

@@ -106,6 +106,15 @@ def test_a_port_where_nothing_listens_is_worse_and_the_operator_may_accept_it(ju
     assert (worse, outcomes["plex"]) == ([], "accepted")
 
 
+def test_an_edge_that_gets_nothing_but_keys_is_not_asked_what_it_serves(
+    catalogue: Catalogue, world: World
+):
+    change = Change(caddy=True, resolver=False, before=caddyfile(OLD), after=caddyfile(NEW))
+    gate = Gate(catalogue=catalogue, changes={"vps1": change})
+    gate.look()
+    assert [gate.judge([edge]) for edge in EDGES] == [[], []]
+
+
 def test_a_service_that_stops_at_an_address_that_stays_went_down_meanwhile(judged: Judged):
     more = "\nhttps:// {\n\trespond 404\n}\n"
     worse, outcomes = judged(caddyfile(), caddyfile(more=more), dead("plex"))

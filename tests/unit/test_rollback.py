@@ -65,7 +65,7 @@ def test_a_release_names_the_product_that_rendered_it_also_after_a_rollback(
         meta[version] = hosts["vps1"].path(f"/var/lib/twinedge/releases/{current}/meta")
     first = meta[""]
     first.write_text(first.read_text().replace("product \n", ""))
-    listed = rollback("--host", "vps1").out.splitlines()
+    listed = [line for line in rollback("--host", "vps1").out.splitlines() if "commit" in line]
     assert ["twinedge" in line for line in listed] == [True, True, False]
     assert "  twinedge 0.9.1  by " in listed[1]
     assert rollback("--to", first.parent.name, "--apply", "--host", "vps1").status == 0
@@ -73,3 +73,29 @@ def test_a_release_names_the_product_that_rendered_it_also_after_a_rollback(
     two = meta["0.9.1 (commit abc)"].parent.name
     assert rollback("--to", two, "--apply", "--host", "vps1").status == 0
     assert "  twinedge 0.9.1  by " in rollback("--host", "vps1").out.splitlines()[0]
+
+
+def test_the_list_says_what_each_release_changed(
+    deploy: Runbook, rollback: Runbook, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("runbooks.rollback.git", lambda root, *words: f"Why of {words[-1][:3]}")
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    assert deploy("--apply").status == 0
+    lines = rollback("--host", "vps1").out.splitlines()
+    assert lines[1].strip().startswith("Why of aaa; changed: ")
+    assert "/etc/caddy/Caddyfile" in lines[1] and "/etc/mcp/mcp.json" not in lines[1]
+    assert lines[3].strip() == "Why of aaa; the first that is left"
+
+
+def test_a_host_without_a_previous_release_stays_and_the_others_return(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site
+):
+    assert deploy("--apply").status == 0
+    before = hosts["vps1"].mcp.read_text()
+    site.change("mcp", "servers.docs", {"url": "https://docs.example/mcp"})
+    assert deploy("--apply", "--host", "vps1", "--host", "vps2").status == 0
+    done = rollback("--to", "previous", "--apply")
+    assert (done.status, done.err) == (0, "")
+    assert "unraid    has no release before the one that it runs, and stays" in done.out
+    assert hosts["vps1"].mcp.read_text() == before
