@@ -192,13 +192,15 @@ Prefix = Annotated[
         matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
     ),
 ]
+_BELOW = r"(/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*|/\.well-known)+"
 Below = Annotated[
     str,
+    AfterValidator(matching(_BELOW, "a path such as /api, which stands for itself and all below")),
+]
+RoutePath = Annotated[
+    str,
     AfterValidator(
-        matching(
-            r"(/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*|/\.well-known)+",
-            "a path such as /api, which stands for itself and all below it",
-        )
+        matching(rf"/|{_BELOW}", "a path such as /api, or / for the front page and nothing below")
     ),
 ]
 HostHeader = Annotated[

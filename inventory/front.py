@@ -11,20 +11,28 @@ from inventory.fields import (
     Flag,
     HeaderName,
     HeaderText,
+    Line,
     Name,
     Network,
     Path,
     Port,
     RedirectTarget,
+    RoutePath,
     SecretText,
     Size,
     Strict,
     Text,
     UrlPath,
     User,
+    one_or_many,
 )
 
 HeaderChanges = Mapping[HeaderName, HeaderText | None]  # None takes it away
+# Header -> texts of which it holds one, in letters of any size; "" is in each that is sent at all.
+HeaderWords = Mapping[
+    HeaderName,
+    Annotated[tuple[Line, ...], BeforeValidator(one_or_many), Field(min_length=1)],
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +142,7 @@ RespondOrStatus = Annotated[Respond, _named("status")]
 class Route(Strict):
     """Where one path, and all below it, leads: to another `service`, to another `port` of this
     one, to a folder on the edges (`root`), or to an answer of the edge itself. `strip` takes the
-    path away before.
+    path away before. Only a request that has `headers` is led there, where they are given.
     """
 
     service: Name | None = None
@@ -143,6 +151,7 @@ class Route(Strict):
     redirect: RedirectOrTarget | None = None
     respond: RespondOrStatus | None = None
     strip: Flag = False
+    headers: HeaderWords = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -156,11 +165,13 @@ class Front(Strict):
     """What an edge does with a request before, or in place of, asking the service. With `root`,
     `redirect` or `respond` the edges are all there is of it.
 
-    In this order: whoever comes from outside `allow` is refused; `basic_auth`, then
-    `forward_auth`; a body above `body_limit` is refused; `routes`, the longest path first.
+    In this order: whoever comes from outside `allow`, or sends one of the `refuse` headers, is
+    refused; `basic_auth`, then `forward_auth`; a body above `body_limit` is refused; `routes`, the
+    longest path first.
     """
 
     allow: tuple[Network, ...] = ()
+    refuse: HeaderWords = field(default_factory=dict)
     basic_auth: BasicAuth | None = None
     forward_auth: Annotated[ForwardAuth, _named("service")] | None = None
     request_headers: HeaderChanges = field(default_factory=dict)
@@ -168,7 +179,7 @@ class Front(Strict):
     security_headers: Flag = False
     encode: Flag = False
     body_limit: Size | None = None
-    routes: Mapping[Below, Route] = field(default_factory=dict)
+    routes: Mapping[RoutePath, Route] = field(default_factory=dict)
     root: Path | None = None
     redirect: RedirectOrTarget | None = None
     respond: RespondOrStatus | None = None
@@ -214,8 +225,14 @@ class Front(Strict):
     @property
     def problems(self) -> Iterator[tuple[str, str]]:
         """What is wrong with it by itself, as (key, what is wrong)."""
+        for name, words in self.refuse.items():
+            problem = _ours_to_send(name, words)
+            if problem:
+                yield f"refuse.{name}", problem
         for path, route in self.routes.items():
             yield from ((f"routes.{path}{k}", problem) for k, problem in _problems(route))
+            if path == "/" and route.strip:
+                yield "routes./.strip", "has no meaning: / is the front page, and nothing below it"
             if self.alone and route.port:
                 yield f"routes.{path}.port", "leads nowhere: the edges themselves are the service"
         if self.alone:
@@ -235,6 +252,8 @@ class Front(Strict):
                 yield f"response_headers.{name}", "belongs to the connection, not to the service"
 
 
+AGENT, DRILL_AGENT = "twinedge", "twinedge-drill"  # what our own questions say that they are
+_EVERYBODYS = {"accept", "accept-encoding", "content-type", "host"}
 _FRAMING = {
     *("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding"),
     "upgrade",
@@ -250,6 +269,17 @@ def _ours(name: str) -> str:
         return "belongs to the connection, not to the service"
     if plain.startswith(("x-forwarded", "cf-")) or plain in ("forwarded", "x-real-ip"):
         return "says who asks and from where, which the edge alone knows"
+    return ""
+
+
+def _ours_to_send(name: str, words: tuple[str, ...]) -> str:
+    """Why nobody may be refused for such a header, or nothing."""
+    plain = name.lower()
+    if plain in _EVERYBODYS | _FRAMING or plain.startswith("sec-websocket-"):
+        return "is sent by every client, twinedge's own checks among them"
+    ours = [word for word in words if word.lower() in DRILL_AGENT]
+    if plain == "user-agent" and ours:
+        return f"{ours[0]!r} is in {DRILL_AGENT!r}, as which verify and drills ask"
     return ""
 
 

@@ -10,6 +10,8 @@ from functools import cache
 
 import httpx
 
+from inventory.front import AGENT
+
 SERVED_BY = "x-served-by"
 BODY_LIMIT = 65536  # bytes that are read and compared
 
@@ -92,7 +94,8 @@ def ask(
     `timeout` is in seconds, for each of connecting and reading.
     """
     url = f"{'https' if tls else 'http'}://{address}:{port}{path}"
-    sent = {**(headers or {}), **({"Host": hostname} if hostname else {})}
+    named = {"Host": hostname} if hostname else {}
+    sent = {"User-Agent": AGENT, **(headers or {}), **named}
     name = server_name or hostname
     extensions = {"sni_hostname": name} if name and tls else {}
     started = time.monotonic()

@@ -38,15 +38,19 @@ def token(value: object) -> Quoted:
     return Quoted(text)
 
 
-def caddy_pattern(text: str) -> Quoted:
-    """A regular expression of Go (RE2) that finds `text` as it is, as one word of a Caddyfile.
+def caddy_pattern(*texts: str, any_case: bool = False) -> Quoted:
+    """A regular expression of Go (RE2) that finds one of `texts` as it is, as one word of a
+    Caddyfile.
 
     All of ASCII but letters and digits is written as its number, so that neither RE2 nor the
     Caddyfile (quotes, `{$NAME}`, `{placeholder}`) finds anything to read in it. The empty text
     is an empty word, which Caddy takes for no expression.
     """
-    plain = (c if c.isalnum() or not c.isascii() else f"\\x{ord(c):02x}" for c in text)
-    return Quoted(f"`{''.join(plain)}`")
+    plain = [
+        "".join(c if c.isalnum() or not c.isascii() else f"\\x{ord(c):02x}" for c in text)
+        for text in texts
+    ]
+    return Quoted(f"`{'(?i)' if any_case else ''}{'|'.join(plain)}`")
 
 
 def caddy_text(text: str) -> Quoted:

@@ -73,7 +73,7 @@ def _leads_past(service: Service, other: Service) -> str:
             f"{other.name} is {other.access}, and {service.name} is {service.access}: whoever "
             f"may not reach {other.name} by its own name would reach it here"
         )
-    for key in ("allow", "basic_auth", "forward_auth"):
+    for key in ("allow", "refuse", "basic_auth", "forward_auth"):
         theirs = getattr(other.front, key)
         if theirs and theirs != getattr(service.front, key):
             return (

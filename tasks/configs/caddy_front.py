@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from inventory.catalogue import Catalogue, Service
-from inventory.front import Front, Redirect, Route
-from tasks.quote import Quoted, token
+from inventory.front import Front, HeaderWords, Redirect, Route
+from tasks.quote import Quoted, caddy_pattern, token
 
 TELLING = ("Server", "X-Powered-By")  # what a service runs on is nobody's business
 
@@ -44,6 +44,7 @@ def front(
     ways = [_way(path, route, service) for path, route in given.ways.items()]
     return {
         "allow": given.allow,
+        "refuse": _words(given.refuse),
         "identity": auth.copied if auth else (),
         "basic_auth": _basic_auth(service, folder),
         "auth": auth
@@ -83,7 +84,8 @@ def password_file(folder: str, service: Service, user: str) -> str:
 def _way(path: str, route: Route, service: Service) -> Mapping[str, Any]:
     answer = route.respond
     return {
-        "paths": below(path),
+        "paths": ("/",) if path == "/" else below(path),
+        "headers": _words(route.headers),
         "strip": path if route.strip else "",
         "name": _name(route, service),
         "root": route.root,
@@ -92,6 +94,11 @@ def _way(path: str, route: Route, service: Service) -> Mapping[str, Any]:
         "body": answer.body if answer else "",
         "type": answer.type if answer else None,
     }
+
+
+def _words(headers: HeaderWords) -> list[tuple[str, Quoted]]:
+    """(header, the expression that finds one of its words)."""
+    return [(name, caddy_pattern(*words, any_case=True)) for name, words in headers.items()]
 
 
 def _name(route: Route, service: Service) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inventory.front import DRILL_AGENT
 from tasks.drill.exchange import BadAnswer, Connection, Reply, Request
 from tasks.drill.ledger import Row
 from tasks.drill.vantage import Vantage
@@ -38,7 +39,7 @@ class Question:
     signers: Mapping[str, str] = field(default_factory=dict)
 
     def request(self, vantage: Vantage, number: int) -> Request:
-        headers = {"Host": vantage.hostname, "User-Agent": "twinedge-drill", **vantage.headers}
+        headers = {"Host": vantage.hostname, "User-Agent": DRILL_AGENT, **vantage.headers}
         identity = f"{self.run}-{vantage.name}-{number}"
         if self.echo and number % WRITE_EVERY == WRITE_EVERY - 1:
             headers["X-Request-Id"] = identity

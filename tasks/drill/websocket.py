@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inventory.front import DRILL_AGENT
 from tasks.drill.exchange import BadAnswer, Connection, Request
 from tasks.drill.lives import Life
 from tasks.drill.vantage import Vantage
@@ -40,7 +41,7 @@ class WebSocket:
         """Raises OSError, and BadAnswer where none is to be had at `path`."""
         headers = {
             "Host": vantage.hostname,
-            "User-Agent": "twinedge-drill",
+            "User-Agent": DRILL_AGENT,
             **vantage.headers,
             "Upgrade": "websocket",
             "Connection": "Upgrade",

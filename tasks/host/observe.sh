@@ -64,7 +64,7 @@ get() { # URL HOST WANTED FLAGS-OF-CURL…
     has curl || return
     url=$1 host=$2 wanted=$3 body=$work/body.$count
     shift 3
-    told=$(curl -s -m "$limit" -o "$body" -w '%{http_code} %{time_total}' \
+    told=$(curl -s -A twinedge -m "$limit" -o "$body" -w '%{http_code} %{time_total}' \
         ${host:+-H "Host: $host"} "$@" "$url")
     status=$?
     if [ -n "$wanted" ] && grep -qF -- "$wanted" "$body" 2>/dev/null; then
