@@ -4,7 +4,7 @@ An operation is given what was looked at, so that what is done is what was shown
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from inventory import audiences
@@ -13,28 +13,14 @@ from inventory.errors import UsageError
 from inventory.load import locate
 from outside.apply import Carrier
 from outside.audit import last_changes
-from outside.client import Api, CloudError
+from outside.client import PATIENT, Api, CloudError, Patience
 from outside.look import client_id, look
-from outside.plan import Plan, Step
+from outside.plan import Outlook, Plan, Step
 from outside.planning import make_plan
-from outside.seen import Seen
 from outside.token import read_token
 from outside.wanted import Mark
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outlook:
-    """What is there, and what is to be done about it.
-
-    `who` changed an object that is not as wanted, by its id; `nobody` says why that is not known.
-    """
-
-    seen: Seen
-    plan: Plan
-    who: Mapping[str, str] = field(default_factory=dict)
-    nobody: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +34,16 @@ class Carried:
     audiences: Mapping[str, str]
 
 
-def open_api(catalogue: Catalogue, say: Say = lambda _: None) -> tuple[Api, str]:
+def open_api(
+    catalogue: Catalogue,
+    say: Say = lambda _: None,
+    patience: Patience = PATIENT,
+) -> tuple[Api, str]:
     """The API and its token's text. Raises UsageError where there is none, InventoryError."""
     if catalogue.site.cloudflare is None:
         raise UsageError("there is no API token: data.cloudflare.token in inventory/defaults.yaml")
     token = read_token(catalogue.site.cloudflare.token)
-    return Api(catalogue.site.cloudflare.api, token, say=say), token
+    return Api(catalogue.site.cloudflare.api, token, say=say, patience=patience), token
 
 
 def look_outside(

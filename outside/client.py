@@ -7,6 +7,7 @@ answer came, `OutcomeUnknown` says so, and whoever asked for it reads back what 
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import httpx
@@ -20,14 +21,27 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Json = Mapping[str, Any]
 
 CONNECT, ANSWER = 10.0, 30.0  # seconds
-READS = 3  # times that a read is tried; a change is sent once
-PAUSE = 1.0  # seconds between them
-LONGEST_WAIT = 330.0  # seconds; over the limit, Cloudflare blocks for the next 300
+PAUSE = 1.0  # seconds between two tries of a read
 PAGES = 500  # more than any account of this size has
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 # A missing permission in disguise, beside status 403: "method not allowed for the api_token
 # authentication scheme" and "Authentication error".
 DISGUISED = 10000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long one request may take, in seconds, and how often a read is tried. A change is sent
+    once. Over its limit Cloudflare blocks for the next 300 s.
+    """
+
+    connect: float = CONNECT
+    answer: float = ANSWER
+    reads: int = 3
+    longest_wait: float = 330.0
+
+
+PATIENT = Patience()
 
 
 class CloudError(TwinedgeError):
@@ -88,17 +102,18 @@ class Api:
         token: str,
         *,
         say: Callable[[str], None] = lambda _: None,
+        patience: Patience = PATIENT,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
             base_url=base,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx.Timeout(ANSWER, connect=CONNECT),
+            timeout=httpx.Timeout(patience.answer, connect=patience.connect),
             trust_env=False,
             transport=transport,
         )
-        self._say, self._sleep = say, sleep
+        self._say, self._sleep, self._patience = say, sleep, patience
         self.where = self._http.base_url.host
 
     def __enter__(self) -> Self:
@@ -160,14 +175,14 @@ class Api:
 
     def _read_once(self, path: str, query: Mapping[str, str | int]) -> _Envelope:
         """A read that failed for no lasting reason is tried again."""
-        for left in reversed(range(READS)):
+        for left in reversed(range(self._patience.reads)):
             try:
                 return self._judged("GET", path, self._http.get(path, params=dict(query)))
             except (NotAnswered, httpx.TransportError) as error:
                 if not left:
                     raise self._no_answer("GET", path, error) from error
                 self._sleep(PAUSE)
-        raise AssertionError("READS is not 0")
+        raise AssertionError("a read is tried")
 
     def _change(self, method: Method, path: str, body: Json | None) -> _Envelope:
         try:
@@ -185,7 +200,7 @@ class Api:
         try:
             return ask()
         except _Limited as limit:
-            if limit.seconds is None or limit.seconds > LONGEST_WAIT:
+            if limit.seconds is None or limit.seconds > self._patience.longest_wait:
                 raise LimitReached(str(limit)) from limit
             self._say(f"{limit}; waiting {limit.seconds:.0f} s as it asks")
             self._sleep(limit.seconds)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
 
+from outside.seen import Seen
+
 Action = Literal["create", "change", "adopt", "release", "delete"]
 Kind = Literal["policy", "application", "record"]
 Json = Mapping[str, Any]
@@ -88,15 +90,16 @@ class Conflict:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`problems` forbid every step; `notes` are to be known. `audiences` are the AUD tags of
-    our applications by public name, `policies` the ids of our policies by name; `ours` is how
-    many objects carry our mark.
+    """`problems` forbid every step; `notes` are to be known, among them what is `ending`.
+    `audiences` are the AUD tags of our applications by public name, `policies` the ids of our
+    policies by name; `ours` is how many objects carry our mark.
     """
 
     steps: tuple[Step, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
     audiences: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
     ours: int = 0
@@ -116,3 +119,16 @@ class Plan:
     @property
     def is_done(self) -> bool:
         return not self.steps and not self.conflicts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is there, and what is to be done about it.
+
+    `who` changed an object that is not as wanted, by its id; `nobody` says why that is not known.
+    """
+
+    seen: Seen
+    plan: Plan
+    who: Mapping[str, str] = field(default_factory=dict)
+    nobody: str = ""

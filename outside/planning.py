@@ -39,6 +39,7 @@ def make_plan(
     found: list[Step | Conflict] = [*apps.plan(), *records.plan(), *apps.going(records)]
     _refuse_in_vain(found, adopt, release)
     steps = [one for one in found if isinstance(one, Step)]
+    ends = tuple(_ending(seen, service_token, now))
     problems = [*_problems(catalogue, seen, service_token, known=token is not None)]
     return Plan(
         steps=tuple(sorted(steps, key=lambda s: (s.turn, ORDER[s.action], s.host, s.name))),
@@ -48,8 +49,10 @@ def make_plan(
             *apps.notes,
             *records.notes,
             *_replicas(catalogue, seen),
-            *_notes(seen, want, service_token, now),
+            *ends,
+            *_notes(seen, want),
         ),
+        ending=ends,
         audiences=apps.audiences,
         policies=apps.policy_ids,
         ours=apps.ours + records.ours,
@@ -95,7 +98,8 @@ def _problems(
         )
 
 
-def _notes(seen: Seen, want: Wanted, service_token: str | None, now: datetime) -> Iterator[str]:
+def _ending(seen: Seen, service_token: str | None, now: datetime) -> Iterator[str]:
+    """What has ended, is switched off, or ends soon: the API token, and verify's service token."""
     if seen.until and seen.until - now < SOON:
         yield f"the API token ends on {seen.until:%d %b %Y}: make a new one"
     for token in seen.service_tokens:
@@ -105,6 +109,9 @@ def _notes(seen: Seen, want: Wanted, service_token: str | None, now: datetime) -
             yield f"the service token {token.name} is switched off: verify cannot enter"
         if token.expires_at and token.expires_at - now < SOON:
             yield f"the service token {token.name} ends on {token.expires_at:%d %b %Y}: rotate it"
+
+
+def _notes(seen: Seen, want: Wanted) -> Iterator[str]:
     for host in want.hosts:
         above = host.removesuffix(f".{seen.zone.name}")
         if "." in above:

@@ -46,10 +46,10 @@ if __name__ == "__main__":
 
 from inventory.errors import Exit, UsageError
 from inventory.schema import SCHEMA
-from operations.outside import Outlook, by_hand, look_outside, open_api, refuse_plan
+from operations.outside import by_hand, look_outside, open_api, refuse_plan
 from operations.tailnet import carry_split_dns, look_split_dns
 from outside.client import Api
-from outside.plan import Step
+from outside.plan import Outlook, Step
 from outside.tailscale import SplitDns
 from runbooks import deploy
 from runbooks.cli import Session, main, open_session, out, tell, working

@@ -25,6 +25,7 @@ from tasks.checks import (
     appliance,
     caddy,
     caddy_config,
+    cloudflare,
     config,
     dns,
     doors,
@@ -50,6 +51,7 @@ CHECKS: Mapping[str, tuple[Judge, ...]] = {
     "caddy": (caddy_config.judge, caddy.judge, names.judge),
     "tunnel": (tunnel.judge,),
     "access": (access.judge,),
+    "cloudflare": (cloudflare.judge,),
     "dns": (dns.judge,),
     "config": (config.judge,),
     "host": (host.judge, doors.judge, appliance.judge),
@@ -139,7 +141,11 @@ def verify(arguments: Namespace) -> int:
             record.silence(arguments.silence, arguments.reason)
         with working(f"asking {len(session.hosts)} hosts about {len(services)} services"):
             survey = Inquiry(
-                session=session, checks=checks, services=services, timeout=arguments.timeout
+                session=session,
+                checks=checks,
+                services=services,
+                timeout=arguments.timeout,
+                looks_only=arguments.look,
             ).take()
         findings = diagnose(pending.settle(survey, judge(survey, checks)))
         if all(finding.check == "host" for finding in findings) and checks != {"host"}:

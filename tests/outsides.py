@@ -10,13 +10,12 @@ from inventory.catalogue import Catalogue
 from inventory.load import load_catalogue
 from operations.outside import (
     Carried,
-    Outlook,
     carry_out,
     keep_audiences,
     look_outside,
     refuse_plan,
 )
-from outside.plan import Plan
+from outside.plan import Outlook, Plan
 from tests.clouds import TUNNEL, USER, Clouds
 from tests.site import Site
 

@@ -13,6 +13,9 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Catalogue, Host, Service
 from inventory.names import sample_of
 from inventory.resolver import Nameserver
+from operations.outside import look_outside, open_api
+from outside.client import CloudError, Patience
+from outside.plan import Outlook
 from runbooks.cli import Session
 from tasks import lookup, probe
 from tasks.checks import access, caddy, caddy_config, dns, doors, names, refusal, service
@@ -38,13 +41,14 @@ Trusted = Sequence[tuple[Host, SSLContext]]
 class Inquiry:
     """What is to be asked: `checks` of `services`, on the session's hosts.
 
-    `timeout`, in seconds, is each single question's own.
+    `timeout`, in seconds, is each single question's own. Who `looks_only` has no secrets.
     """
 
     session: Session
     checks: frozenset[str]
     services: tuple[Service, ...]
     timeout: float
+    looks_only: bool = False
 
     def take(self) -> Survey:
         """Ask everything. Raises InventoryError, when a secret cannot be had."""
@@ -56,6 +60,7 @@ class Inquiry:
                 "strangers_as": self._ask_outside_as(pool),
                 "guests": self._ask_as_guest(pool),
             }
+            outside = pool.submit(self._ask_cloudflare)
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, errors = self._look()
             asked["doors"] = self._try_doors(pool, seen)
@@ -74,6 +79,7 @@ class Inquiry:
                 refused=frozenset(n for n, e in errors.items() if not isinstance(e, Unreachable)),
                 plans=self._plans(seen),
                 records=self._records(_heard(udp), _heard(tcp)),
+                outside=outside.result(),
                 refusals=_heard(self._ask_refusals(pool, heard["direct"], heard["routes"])),
                 **heard,
             )
@@ -227,6 +233,19 @@ class Inquiry:
         if reference is None or not self._wants("access"):
             return {}
         return self._ask_outside(pool, access.token_headers(reference))
+
+    def _ask_cloudflare(self) -> Outlook | CloudError | None:
+        """By the token, which lies on the control node alone: a stand-in asks nothing."""
+        asked = self._wants("cloudflare") and self._catalogue.site.cloudflare
+        if not asked or self.looks_only:
+            return None
+        quick = Patience(connect=self.timeout, answer=self.timeout, reads=1, longest_wait=0)
+        api, token = open_api(self._catalogue, patience=quick)
+        with api:
+            try:
+                return look_outside(api, token, self._catalogue)
+            except CloudError as error:
+                return error
 
     def _ask_through_caddy(
         self, pool: Executor, trusted: Trusted

@@ -12,7 +12,6 @@ from inventory.catalogue import Catalogue
 from inventory.errors import Exit
 from operations.outside import (
     Carried,
-    Outlook,
     carry_out,
     keep_audiences,
     look_outside,
@@ -20,7 +19,7 @@ from operations.outside import (
     refuse_plan,
 )
 from outside.client import Api, CloudError
-from outside.plan import Plan, Step
+from outside.plan import Outlook, Plan, Step
 from runbooks.cli import Session, err, tell, working
 from runbooks.remember import remembered
 from tasks.plan import HostPlan

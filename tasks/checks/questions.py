@@ -6,6 +6,7 @@ from inventory.catalogue import Catalogue, Host
 from tasks.checks import (
     caddy,
     caddy_config,
+    cloudflare,
     dns,
     doors,
     holding,
@@ -23,6 +24,7 @@ ASKERS: Mapping[str, tuple[Asker, ...]] = {
     "service": (service.questions, holding.questions),
     "caddy": (service.questions, caddy.questions, caddy_config.questions, holding.questions),
     "tunnel": (tunnel.questions,),
+    "cloudflare": (cloudflare.questions,),
     "dns": (dns.questions,),
     "mesh": (mesh.questions,),
     "sync": (sync.questions,),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from inventory.catalogue import Catalogue, Host, Service
+from outside.client import CloudError
+from outside.plan import Outlook
 from tasks import served
 from tasks.checks.refusal import Refusals
 from tasks.lookup import DnsAnswer
@@ -24,7 +26,8 @@ class Survey:
     `strangers` and `guests` (with the service token) through Cloudflare. `names` are of (further
     name, edge), `strangers_as` by further name. `doors` tell
     of (host, address, port) whether anything took a connection from here. `lost` tells why
-    a host could not be looked at; `refused` are those of them that did answer.
+    a host could not be looked at; `refused` are those of them that did answer. `outside` is what
+    Cloudflare's API said, or why it said nothing; None where it was not asked.
     """
 
     catalogue: Catalogue
@@ -46,6 +49,7 @@ class Survey:
     guests: Mapping[str, Answer] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=dict)
     records: Mapping[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
+    outside: Outlook | CloudError | None = None
 
     @cached_property
     def web_services(self) -> tuple[Service, ...]:

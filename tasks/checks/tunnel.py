@@ -144,10 +144,22 @@ def _readiness(unknown: bool, count: int) -> Status:
 
 def connections(text: str) -> int:
     """`readyConnections` of cloudflared's /ready, as `get` of observe.sh printed it."""
+    count = _told(text).get("readyConnections")
+    return count if isinstance(count, int) else 0
+
+
+def connector(text: str) -> str | None:
+    """`connectorId` of the same: the replica, as Cloudflare knows it."""
+    found = _told(text).get("connectorId")
+    return found if isinstance(found, str) and found else None
+
+
+def _told(text: str) -> Mapping[str, Any]:
     try:
-        return int(json.loads(text.partition("\n")[2])["readyConnections"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        told = json.loads(text.partition("\n")[2])
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _ingress(survey: Survey, edge: Host) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 from lab.standins.cloudflare.server import serving
 from runbooks import outside
 from runbooks.transaction.rollout import RolloutFailed
+from tasks.shell import Unreachable
 from tests.clouds import LOOKS, USER, Clouds
 from tests.outsides import MARK, World
 from tests.runbook import Runbook
@@ -133,3 +134,44 @@ def test_it_knows_no_hosts(world: World, run: Runbook):
     assert run("--host", "vps1").status == 2
     done = run("--release", PLEX)
     assert done.status == 2 and "there is nothing to release at that name" in done.err
+
+
+@pytest.fixture
+def verify(monkeypatch: pytest.MonkeyPatch, in_process: Callable[[str], Runbook]) -> Runbook:
+    """With no host that answers: what is at Cloudflare is asked all the same."""
+    off = {name: Unreachable("off") for name in ("vps1", "vps2", "unraid")}
+    monkeypatch.setattr("runbooks.survey.inquiry.Inquiry._look", lambda _: ({}, off))
+    return in_process("verify")
+
+
+def test_verify_asks_the_api_and_names_what_is_not_as_the_catalogue_says(
+    world: World, verify: Runbook
+):
+    world.settle()
+    world.clouds.account.records.clear()
+    done = verify("--only", "cloudflare", "--quiet")
+    (line,) = (line for line in done.out.splitlines() if RADARR in line)
+    assert line.startswith(f"WARN {RADARR} at Cloudflare – from Cloudflare's API – to do: create")
+    assert USER not in done.out + done.err
+
+
+def test_a_stand_in_that_may_only_look_asks_no_api(world: World, verify: Runbook):
+    world.token.unlink()  # it lies on the control node alone
+    done = verify("--only", "cloudflare", "--look")
+    assert done.status == 2 and "leave nothing to check" in done.err
+
+
+@pytest.mark.parametrize(
+    ("revoked", "status", "said"),
+    [(True, "warn", "does not know the token"), (False, "skipped", "no answer from 127.0.0.1")],
+)
+def test_verify_says_why_the_api_told_nothing(
+    world: World, verify: Runbook, revoked: bool, status: str, said: str
+):
+    if revoked:
+        world.token.write_text("cfut_" + "x" * 40)
+    else:
+        world.site.change("defaults", "data.cloudflare.api", "http://127.0.0.1:9")
+    done = verify("--only", "cloudflare", "--json")
+    (told,) = (f for f in json.loads(done.out)["findings"] if f["check"] == "cloudflare")
+    assert told["status"] == status and said in told["seen"]

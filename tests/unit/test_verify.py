@@ -55,7 +55,7 @@ def test_an_unreachable_host_and_nothing_worse_is_exit_3(verify: Callable[..., D
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--only", "dns,mash"), "no check 'mash' (checks: access, caddy, config, dns, host"),
+        (("--only", "dns,mash"), "no check 'mash' (checks: access, caddy, cloudflare, config"),
         (("--service", "organiser"), "no service 'organiser' (services: antigravity-manager"),
         (("--host", "vps3"), "no host 'vps3' (hosts: unraid, vps1, vps2)"),
         (("--role", "edges"), "no role 'edges' (roles: edge, media)"),
