@@ -86,10 +86,11 @@ class Paths(Strict):
 class Host(Strict):
     """One machine. `address` is its tailnet address, over which everything runs; where it is
     no address of Tailscale's, `tailnet` is false. `redirect` is false on an edge whose port 80
-    belongs to something that is not in the catalogue.
+    belongs to something that is not in the catalogue. `was` is the name that it had before.
     """
 
     name: Name
+    was: Name | None = None
     address: TailnetAddress
     user: User
     port: Port = 22
@@ -199,10 +200,11 @@ class Service(Strict):
     `long_polls` or below it may stay silent as long as it likes. A drill asks `probe` (by
     default the health check's path), posts to `echo` and opens websockets at `websocket`. No
     websocket outlives `stream_timeout` seconds, where it is given. It is to be usable `objective`
-    percent of the time.
+    percent of the time. `was` is the name (not the hostname) that it had before.
     """
 
     name: Name
+    was: Name | None = None
     title: Line
     kind: Literal["http", "dns"] = "http"
     hostname: DnsName

@@ -10,7 +10,7 @@ from typing import Any
 
 from inventory.errors import InventoryError
 
-HOST_KEYS = ("role", "manager", "sudo", "tailnet", "redirect", "paths", "ssh")
+HOST_KEYS = ("role", "manager", "sudo", "tailnet", "redirect", "paths", "ssh", "was")
 PLUGIN = "connection_options.netmiko"
 EXTRAS = f"{PLUGIN}.extras"
 PLUGIN_KEYS = ("extras", "hostname", "password", "platform", "port", "username")

@@ -43,22 +43,13 @@ def gone(catalogue: Catalogue, states: Mapping[str, HostState]) -> Mapping[str, 
     """By name, the hosts that a release lists and the inventory does not; one that has got
     another name is still there."""
     known = {str(host.address) for host in catalogue.hosts.values()}
+    former = {host.was for host in catalogue.hosts.values()}
     return {
         member.name: member
         for state in states.values()
         for member in (state.current.members if state.current else ())
-        if member.name not in (*catalogue.hosts, *catalogue.appliances)
+        if member.name not in (*catalogue.hosts, *catalogue.appliances, *former)
         and member.address not in known
-    }
-
-
-def renamed(catalogue: Catalogue, states: Mapping[str, HostState]) -> Mapping[str, str]:
-    """By its name now, the one under which a host's own release knows it."""
-    return {
-        name: member.name
-        for name, state in states.items()
-        for member in (state.current.members if state.current else ())
-        if member.address == str(catalogue.hosts[name].address) and member.name != name
     }
 
 

@@ -51,7 +51,7 @@ COLUMNS = 30
 
 def alerts(arguments: Namespace) -> int:
     session, now = open_session(arguments), datetime.now(UTC)
-    alerting = Alerting(site=session.catalogue.site, history=open_history(session.catalogue.site))
+    alerting = Alerting(site=session.catalogue.site, history=open_history(session.catalogue))
     if arguments.ack:
         return _acknowledge(alerting.book, arguments.ack)
     everybody = session.catalogue.site.alerts.everybody

@@ -43,13 +43,14 @@ if __name__ == "__main__":
 
 from nornir.core.task import Result, Task
 
-from inventory.catalogue import Host
+from inventory.catalogue import Catalogue
 from inventory.errors import Exit, InventoryError, TwinedgeError, UsageError
 from inventory.secrets import refuse_missing
 from inventory.source import Source
 from inventory.version import version
 from operations.doctor import also_asked
-from operations.retire import list_hosts, renamed
+from operations.renamed import renamed, served_by
+from operations.retire import list_hosts
 from runbooks.cli import Session, main, open_session, out, tell, tell_appliances, working
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, clouds, introduce
@@ -57,7 +58,7 @@ from runbooks.transaction.document import Report
 from runbooks.transaction.gate import Change, Gate
 from runbooks.transaction.rollout import Rollout
 from runbooks.transaction.show import done_words, show_done, show_forebodings, show_plans
-from tasks import release, served
+from tasks import release
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
 from tasks.doctor import ground
@@ -99,8 +100,8 @@ def _deploy(arguments: Namespace, report: Report) -> int:
     show_plans(plans)
     tell_appliances(session, arguments)
     states = {name: plan.state for name, plan in plans.items()}
-    for name, old in renamed(session.catalogue, states).items():
-        tell(name, f"was {old} until now")
+    for name, words in renamed(session.catalogue, states):
+        tell(name, words)
     strangers = introduce.strangers(session, states)
     introduce.show(session, strangers)
     sky = clouds.beside(session, alone=_hosts_alone(arguments))
@@ -175,21 +176,21 @@ def look_from_outside(
     todo = {name: plan for name, plan in plans.items() if plan.changes}
     if not todo:
         return None
-    changes = {name: _change(session.catalogue.hosts[name], plan) for name, plan in todo.items()}
+    changes = {name: _change(session.catalogue, plan) for name, plan in todo.items()}
     gate = Gate(catalogue=session.catalogue, changes=changes, accepted=arguments.accept)
     gate.look()
     return gate
 
 
-def _change(host: Host, plan: HostPlan) -> Change:
-    paths = (host.paths.caddy, host.paths.resolver)
+def _change(catalogue: Catalogue, plan: HostPlan) -> Change:
+    host = catalogue.hosts[plan.host]
     live = {path: found.text for path, found in plan.state.files.items()}
     wanted = {change.config.path: change.config.text for change in plan.files}
     return Change(
         caddy=plan.touches("caddy"),
         resolver=plan.touches("resolver"),
-        before=served.parse(*(live.get(path) for path in paths)),
-        after=served.parse(*(wanted.get(path) for path in paths)),
+        before=served_by(host, live, catalogue),
+        after=served_by(host, wanted, catalogue),
     )
 
 

@@ -13,6 +13,7 @@ from inventory.source import Source, read_source, root_of
 from journal.alerts.book import Book, Silence
 from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
+from journal.renaming import Renames, rename
 from journal.store import JournalError
 from runbooks.cli import Session, err, status_of
 from runbooks.transaction.begin import new_id, operator
@@ -139,17 +140,26 @@ def _warn(words: str) -> None:
     err.print(words, style="yellow", markup=False)
 
 
-def open_history(site: Site) -> History:
-    """The history of this machine, which is made when it is not there. Raises JournalError."""
+def open_history(catalogue: Catalogue) -> History:
+    """The history of this machine, which is made when it is not there. Raises JournalError.
+
+    What has another name now is in it under that.
+    """
+    site = catalogue.site
     verify = site.schedule.verify
     gap = max(GAP, LOOKS_MISSED * verify.every) if verify and verify.every else GAP
-    return History(_path(site), gap=gap, kept=timedelta(days=site.journal.days))
+    history = History(_path(site), gap=gap, kept=timedelta(days=site.journal.days))
+    try:
+        rename(history.store, Renames.of(catalogue))
+    except JournalError as error:  # it can be read all the same
+        _warn(f"former names are not renamed in the history yet: {error}")
+    return history
 
 
 def existing_history(session: Session) -> History:
     """The history, to be read. Raises JournalError when there is nothing in it."""
     site = session.catalogue.site
-    history = open_history(site) if _path(site).exists() else None
+    history = open_history(session.catalogue) if _path(site).exists() else None
     if history is None or not history.runs(since=datetime.fromtimestamp(0, UTC)):
         raise JournalError(
             f"{_path(site)}: no history yet, nobody has ever looked from this machine and as this "
@@ -176,7 +186,7 @@ def remembered(
     """
     catalogue = session.catalogue
     this = _run(kind, run, session.source)
-    with _kept(lambda: open_history(catalogue.site), this, show, catalogue) as record:
+    with _kept(lambda: open_history(catalogue), this, show, catalogue) as record:
         yield record
 
 

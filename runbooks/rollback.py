@@ -40,13 +40,14 @@ from nornir.core.task import Result, Task
 from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import Exit, UsageError
 from inventory.source import git
+from operations.renamed import served_by
 from runbooks.cli import Session, main, open_session, out, tell, working
 from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.gate import Change, Gate
 from runbooks.transaction.rollout import Rollout
 from runbooks.transaction.show import show_outcomes
-from tasks import release, served
+from tasks import release
 from tasks.configs.file import ABSENT
 from tasks.live import HostState, ReleaseInfo, Releases
 from tasks.release import Run
@@ -136,7 +137,8 @@ def _look_from_outside(
     def read(task: Task) -> Result:
         host = hosts[task.host.name]
         both = release.read(task, host, _serving(host)).result
-        return Result(host=task.host, result=served.parse(both, both))
+        texts = dict.fromkeys(_serving(host), both)
+        return Result(host=task.host, result=served_by(host, texts, session.catalogue))
 
     outcome = session.run(read, list(todo))
     begin.refuse_errors(outcome)

@@ -200,7 +200,7 @@ def _stands_in(session: Session) -> bool:
     """Was the last change of guard on this machine a takeover?"""
     always = datetime.fromtimestamp(0, UTC)
     try:
-        history = open_history(session.catalogue.site)
+        history = open_history(session.catalogue)
     except JournalError:
         return False  # the jobs run all the same; only the change of guard is told each time
     changes = [
@@ -232,7 +232,7 @@ def failed(arguments: Namespace) -> int:
     except InventoryError:
         remember_without_inventory("job", words, arguments.config)
         raise
-    if not _has_told(open_history(session.catalogue.site), arguments.failed, ended):
+    if not _has_told(open_history(session.catalogue), arguments.failed, ended):
         out.print(words)
         with remembered(session, "job") as record:
             record.conclude(Exit.FAILED, words)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _SNIPPET = re.compile(r"\((service|again)_(?P<service>[^)]+)\) \{")
 _SITE = re.compile(r"https?://(?P<name>[^:/ ]+)(:\d+)? \{")
@@ -29,6 +29,12 @@ class Served:
     routes: Mapping[str, Route] = field(default_factory=dict)
     shared: str = ""
     records: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def renamed(self, names: Mapping[str, str]) -> "Served":
+        """The same, of services that have other names by now: `names` by the former one."""
+        return replace(
+            self, routes={names.get(name, name): route for name, route in self.routes.items()}
+        )
 
     def knows(self, hostname: str) -> bool:
         return any(route.hostname == hostname for route in self.routes.values())

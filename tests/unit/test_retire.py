@@ -104,4 +104,7 @@ def test_a_host_that_got_another_name_is_still_there(deploy: Runbook, hosts: Fak
     site.write("services", services)
     done = deploy()
     assert done.status == 0, done.err
-    assert "was unraid until now" in done.out
+    assert "nas       was unraid until now; for its history to go on, say `was: unraid`" in done.out
+    site.change("hosts", "nas.data", {"was": "unraid"})
+    assert "nas       was unraid until now, and its history goes on" in deploy("--apply").out
+    assert "until now" not in deploy().out
