@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import Literal
 
 import httpx
 
@@ -28,7 +29,8 @@ class Certificate:
 class Answer:
     """`status` is None when no answer came; then `error` says why in a few words.
 
-    `served_by` is the upstream that Caddy names, `location` where a redirect leads.
+    `served_by` is the upstream that Caddy names, `location` where a redirect leads, `guard`
+    what Cloudflare's edge says of the application in front (tasks/guard.py).
     """
 
     status: int | None
@@ -37,6 +39,7 @@ class Answer:
     error: str = ""
     seconds: float = 0.0
     location: str = ""
+    guard: str = ""
     certificate: Certificate | None = None
 
     def matches(self, status: int, body: str) -> bool:
@@ -86,9 +89,10 @@ def ask(
     server_name: str | None = None,
     tls: ssl.SSLContext | None = None,
     headers: Mapping[str, str] | None = None,
+    method: Literal["GET", "HEAD"] = "GET",
     timeout: float = 5.0,
 ) -> Answer:
-    """GET `path` of address:port, as `hostname` (in Host and, unless there is a
+    """Ask for `path` of address:port, as `hostname` (in Host and, unless there is a
     `server_name`, in the TLS handshake).
 
     `timeout` is in seconds, for each of connecting and reading.
@@ -102,7 +106,7 @@ def ask(
     try:
         with (
             httpx.Client(verify=tls or blind_tls(), timeout=timeout, trust_env=False) as client,
-            client.stream("GET", url, headers=sent, extensions=extensions) as response,
+            client.stream(method, url, headers=sent, extensions=extensions) as response,
         ):
             certificate = _certificate(response)
             body = _beginning(response)
@@ -114,6 +118,7 @@ def ask(
         served_by=response.headers.get(SERVED_BY),
         seconds=time.monotonic() - started,
         location=response.headers.get("location", ""),
+        guard=response.headers.get("cf-access-metadata", ""),
         certificate=certificate,
     )
 

@@ -21,6 +21,7 @@ from lab.standins.access import (
     PolicyError,
     read_policy,
 )
+from lab.standins.metadata import ASKED, CERTS, TOLD, Signer
 from lab.standins.process import Address, StartRefusedError, address, listen, run, sigterm
 from lab.standins.tunnel.replicas import Connection, ReplicaLostError, Replicas
 from lab.standins.tunnel.wire import Reply, Request, end_to_end
@@ -42,6 +43,7 @@ class Edge:
     def __init__(self, policy: Path, replicas: Replicas) -> None:
         self._policy = policy
         self._replicas = replicas
+        self._signer = Signer()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=LONGEST_BODY)
@@ -63,7 +65,14 @@ class Edge:
         except PolicyError as error:
             _log.error("%s", error)
             return web.Response(status=500, text=f"lab edge: {error}\n")
-        if denial := policy.denial(_hostname(visit), visit.headers):
+        host = _hostname(visit)
+        if (host, visit.path) == (f"{policy.team}.cloudflareaccess.com", CERTS):
+            return web.json_response(self._signer.certs())
+        if ASKED in visit.headers and policy.protects(host):
+            audience = policy.audiences.get(host, "")
+            told = self._signer.metadata(host, team=policy.team, audience=audience)
+            return web.Response(status=302, headers={TOLD: told})
+        if denial := policy.denial(host, visit.headers):
             return denial
         connection = self._replicas.any()
         if connection is None:

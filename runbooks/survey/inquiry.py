@@ -59,7 +59,9 @@ class Inquiry:
                 "strangers": self._ask_outside(pool, None),
                 "strangers_as": self._ask_outside_as(pool),
                 "guests": self._ask_as_guest(pool),
+                "guards": self._ask_guards(pool),
             }
+            keys = pool.submit(self._ask_keys) if asked["guards"] else None
             outside = pool.submit(self._ask_cloudflare)
             udp, tcp = self._ask_resolvers(pool), self._ask_resolvers_over_tcp(pool)
             seen, errors = self._look()
@@ -80,6 +82,7 @@ class Inquiry:
                 plans=self._plans(seen),
                 records=self._records(_heard(udp), _heard(tcp)),
                 outside=outside.result(),
+                keys=keys.result() if keys else None,
                 refusals=_heard(self._ask_refusals(pool, heard["direct"], heard["routes"])),
                 **heard,
             )
@@ -233,6 +236,19 @@ class Inquiry:
         if reference is None or not self._wants("access"):
             return {}
         return self._ask_outside(pool, access.token_headers(reference))
+
+    def _ask_guards(self, pool: Executor) -> Mapping[str, Future[Any]]:
+        """Of each name whose application is known."""
+        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+            return {}
+        return {
+            s.name: pool.submit(access.ask_guard, s, self._outside)
+            for s in self._web
+            if s.is_protected and s.audience
+        }
+
+    def _ask_keys(self) -> Answer:
+        return access.ask_keys(self._catalogue.site.access.team, self._outside)
 
     def _ask_cloudflare(self) -> Outlook | CloudError | None:
         """By the token, which lies on the control node alone: a stand-in asks nothing."""

@@ -10,7 +10,7 @@ from inventory.errors import InventoryError
 from inventory.names import sample_of
 from inventory.resolver import Nameserver
 from inventory.secret import Secret, conceal
-from tasks import lookup, probe
+from tasks import guard, lookup, probe
 from tasks.checks import parts, refusal
 from tasks.checks.finding import STRANGER, Finding, Status
 from tasks.checks.service import expected, is_served
@@ -50,6 +50,33 @@ def ask(
     )
 
 
+def ask_guard(service: Service, way: Outside) -> Answer:
+    """Which application is in front of its name? Cloudflare's edge is asked, no service."""
+    found = lookup.ask_nameserver(way.resolver, service.hostname, timeout=way.timeout)
+    if not found.addresses:
+        return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
+    return probe.ask(
+        min(found.addresses),
+        443,
+        health_of(service).path,
+        hostname=service.hostname,
+        tls=way.tls,
+        headers=guard.ASK,
+        method="HEAD",
+        timeout=way.timeout,
+    )
+
+
+def ask_keys(team: str, way: Outside) -> Answer:
+    """The keys with which the team's edge signs what it says."""
+    host = guard.login_of(team)
+    found = lookup.ask_nameserver(way.resolver, host, timeout=way.timeout)
+    if not found.addresses:
+        return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
+    address = min(found.addresses)
+    return probe.ask(address, 443, guard.CERTS, hostname=host, tls=way.tls, timeout=way.timeout)
+
+
 def token_headers(reference: str) -> Mapping[str, str]:
     """The headers of a service token, from its JSON with client_id and client_secret.
 
@@ -76,6 +103,8 @@ def judge(survey: Survey) -> Iterator[Finding]:
                 yield _stranger(survey, service, name, survey.strangers_as[name])
         if service.name in survey.guests:
             yield _guest(survey, service, survey.guests[service.name])
+        if service.name in survey.guards:
+            yield _guard(survey, service, survey.guards[service.name])
 
 
 def _public_name(survey: Survey, service: Service) -> Iterator[Finding]:
@@ -143,6 +172,49 @@ def _guest(survey: Survey, service: Service, answer: Answer) -> Finding:
         )
     who = "the service token"
     return _through(survey, service, answer, who=who, name=service.hostname)
+
+
+def _guard(survey: Survey, service: Service, answer: Answer) -> Finding:
+    """The application in front has to be the one whose token every ingress demands."""
+    status, seen = guarded(survey, service, answer)
+    return Finding(
+        check="access",
+        subject=f"the application at {service.hostname}",
+        vantage=GATE,
+        status=status,
+        seen=seen,
+        expected=f"the one that every ingress demands, AUD {short(str(service.audience))}",
+        seconds=answer.seconds,
+        service=service.name,
+        hop="access",
+        todo="python runbooks/outside.py shows the applications; an `audience` in services.yaml "
+        "is yours to mend",
+        needs=(parts.public_name(service.hostname),),
+    )
+
+
+def guarded(survey: Survey, service: Service, answer: Answer) -> tuple[Status, str]:
+    """What Cloudflare's edge says of it. Where it says nothing, nothing is proven."""
+    team = survey.catalogue.site.access.team
+    if answer.status is None:
+        return Status.SKIPPED, answer.error
+    if not answer.guard:
+        return Status.WARN, f"Cloudflare's edge names no application ({answer.words})"
+    if survey.keys is None or survey.keys.status != 200:
+        why = survey.keys.words if survey.keys else "not asked"
+        return Status.SKIPPED, f"the keys of {guard.login_of(team)} cannot be had: {why}"
+    try:
+        told = guard.read(answer.guard, guard.read_keys(survey.keys.body), service.hostname)
+    except guard.GuardError as error:
+        return Status.FAILED, str(error)
+    if (told.team, told.audience) != (team, service.audience):
+        return Status.FAILED, f"another one, AUD {short(told.audience)} of team {told.team}"
+    return Status.OK, f"AUD {short(told.audience)}"
+
+
+def short(audience: str) -> str:
+    """The beginning of an AUD tag, which has 64 characters."""
+    return f"{audience[:8]}…"
 
 
 def _through(survey: Survey, service: Service, answer: Answer, *, who: str, name: str) -> Finding:

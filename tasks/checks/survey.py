@@ -23,7 +23,8 @@ class Survey:
     """What was asked for (`hosts`, `services`) and what was heard from `here`.
 
     A pair is (service, host). `direct` and `routes` were asked from the control node,
-    `strangers` and `guests` (with the service token) through Cloudflare. `names` are of (further
+    `strangers` and `guests` (with the service token) through Cloudflare; `guards` tell which
+    application is in front there, signed with one of the team's `keys`. `names` are of (further
     name, edge), `strangers_as` by further name. `doors` tell
     of (host, address, port) whether anything took a connection from here. `lost` tells why
     a host could not be looked at; `refused` are those of them that did answer. `outside` is what
@@ -47,6 +48,8 @@ class Survey:
     strangers: Mapping[str, Answer] = field(default_factory=dict)
     strangers_as: Mapping[str, Answer] = field(default_factory=dict)
     guests: Mapping[str, Answer] = field(default_factory=dict)
+    guards: Mapping[str, Answer] = field(default_factory=dict)
+    keys: Answer | None = None
     refusals: Refusals = field(default_factory=dict)
     records: Mapping[tuple[str, str, str], DnsAnswer] = field(default_factory=dict)
     outside: Outlook | CloudError | None = None

@@ -35,6 +35,7 @@ from lab.standins.tunnel.ingress import find_rule, read_rules
 from lab.standins.tunnel.names import addresses
 from lab.standins.tunnel.origins import Origins
 from lab.standins.tunnel.wire import Request
+from tasks import guard, probe
 from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -641,6 +642,16 @@ def test_access_is_switched_off_for_one_name_while_the_edge_runs(lab, shared):
         opened = client.get(url, headers={"Host": "dead.edge.test"}).status_code
         lab.policy()
     assert (closed, opened) == (302, 502)
+
+
+def test_the_edge_tells_which_application_is_in_front_signed_by_the_team(lab):
+    tls, here = VISITORS_TLS, ("127.0.0.1", lab.visitors)
+    team = guard.login_of("labteam")
+    keys = probe.ask(*here, guard.CERTS, hostname=team, tls=tls)
+    told = probe.ask(*here, "/", hostname="app.edge.test", tls=tls, headers=guard.ASK)
+    assert guard.read(told.guard, guard.read_keys(keys.body), "app.edge.test").team == "labteam"
+    opened = probe.ask(*here, "/", hostname="open.edge.test", tls=tls, headers=guard.ASK)
+    assert opened.guard == ""
 
 
 # tailscale
