@@ -1,6 +1,7 @@
 """Take twinedge off a host that leaves the site, and let the others forget it.
 
 Looks by default: tells what stops, what goes and what remains. --apply acts.
+Of a service it tells what a deploy takes away once the YAML has it no more.
 """
 
 import sys
@@ -22,7 +23,10 @@ inventory).
 
 def flags() -> ArgumentParser:
     made = parser(__doc__ or "", epilog=EPILOG)
-    made.add_argument("name", metavar="HOST", help="which; also one that is not in the YAML now")
+    made.add_argument("name", metavar="HOST|SERVICE", help="also one that the YAML has no more")
+    made.add_argument(
+        "--as", dest="kind", choices=("host", "service"), help="where both have the name"
+    )
     made.add_argument("--apply", action="store_true", help="do it")
     made.add_argument(
         "--lost", action="store_true", help="it cannot be reached: only the others forget it"
@@ -38,6 +42,7 @@ from nornir.core.inventory import Host as NornirHost
 
 from inventory.catalogue import Host
 from inventory.errors import Exit, UsageError
+from operations.parting import Parting, part
 from operations.retire import find, forget, leave, look, refuse_needed, revocations
 from runbooks.cli import Session, main, open_session, out, tell, working
 from runbooks.remember import remembered
@@ -51,13 +56,41 @@ def retire(arguments: Namespace) -> int:
     session = open_session(arguments)
     if arguments.host or arguments.role:
         raise UsageError("a host is forgotten by all of the others: no --host, no --role")
-    refuse_needed(session.catalogue, arguments.name)
     with working("looking"):
-        gone = find(session, arguments.name)
+        gone = None if arguments.kind == "service" else find(session, arguments.name)
+        if gone and arguments.kind is None and gone.name in session.catalogue.services:
+            raise UsageError(f"{gone.name} is a host and a service: --as host, or --as service")
+        parting = None if gone or arguments.kind == "host" else part(session, arguments.name)
+    if parting:
+        return _service(arguments, parting)
     if gone is None:
         known = ", ".join(session.catalogue.hosts)
         out.print(f"no host of this site knows {arguments.name!r} (hosts: {known}): nothing to do")
         return Exit.OK
+    return _host(arguments, session, gone)
+
+
+def _service(arguments: Namespace, parting: Parting) -> int:
+    if arguments.apply or arguments.lost:
+        raise UsageError(
+            f"{parting.name} is a service, and the YAML is yours: what is not in it goes with "
+            "python runbooks/deploy.py --apply. Without a flag this tells what that is"
+        )
+    for host, words in parting.goes.items():
+        _list(host, words)
+    if not parting.goes:
+        tell(parting.name, "is deployed nowhere")
+    _list("needed", parting.needs)
+    _list("remains", parting.remains)
+    if parting.known:
+        also = ", and mend what needs it" if parting.needs else ""
+        tell("next", f"take services.{parting.name} out of the YAML{also}")
+    tell("next", "python runbooks/deploy.py shows what goes, and --apply takes it away")
+    return Exit.OK
+
+
+def _host(arguments: Namespace, session: Session, gone: Host) -> int:
+    refuse_needed(session.catalogue, gone.name)
     run = begin.new_run(arguments, session.catalogue, "retired")
     whole = _with(session, gone)
     if arguments.lost:
@@ -72,6 +105,8 @@ def retire(arguments: Namespace) -> int:
     if gone.name in session.catalogue.hosts:
         tell("next", f"take {gone.name} out of the YAML: the next deploy would bring it back")
     tell("next", "python runbooks/deploy.py: the others' configs still name it")
+    if gone.tailnet:
+        tell("", f"python runbooks/outside.py: split DNS may still lead to {gone.address}")
     return Exit.OK
 
 

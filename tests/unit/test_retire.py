@@ -50,6 +50,7 @@ def test_a_host_that_vanished_is_noticed_retired_and_forgotten(
     assert "goes      /etc/" in looked.out and "retire.py vps1 --apply" in looked.out
     done = retire("vps1", "--apply")
     assert (done.status, done.err) == (0, "")
+    assert "outside.py: split DNS may still lead to 100.67.88.109" in done.out
     texts = {str(path): path.read_text("utf-8", "replace") for path in vps1.root.files()}
     calls = str(vps1.path("/calls"))
     assert [path for path, text in texts.items() if "twinedge" in text and path != calls] == []
@@ -108,3 +109,42 @@ def test_a_host_that_got_another_name_is_still_there(deploy: Runbook, hosts: Fak
     site.change("hosts", "nas.data", {"was": "unraid"})
     assert "nas       was unraid until now, and its history goes on" in deploy("--apply").out
     assert "until now" not in deploy().out
+
+
+def test_of_a_service_it_tells_what_a_deploy_takes_away_who_needs_it_and_what_remains(
+    deploy: Runbook, retire: Runbook, site: Site, hosts: FakeHosts
+):
+    site.change("services", "services.sonarr.access", "open")
+    assert deploy("--apply").status == 0
+    notes = {"hosts": ["vps1", "vps2"], "directory": "/srv/notes", "service": "sonarr"}
+    site.change("services", "syncs.notes", notes)
+    told = retire("sonarr").out
+    led = "Caddy's site https://sonarr.home.example, which leads to 100.76.168.116:8989"
+    assert f"vps1      {led}" in told and f"vps2      {led}" in told
+    assert "the tunnel's way to sonarr.home.example" in told
+    assert "the resolver's answer to sonarr.home.example" in told
+    assert "needed    " in told and "notes" in told.partition("needed")[2].splitlines()[0]
+    assert "on unraid the service itself" in told
+    assert "at Cloudflare the record and the Access application of sonarr.home.example" in told
+    assert "{" not in retire("organizr").out
+    assert "take services.sonarr out of the YAML, and mend what needs it" in told
+    site.change("services", "syncs.notes", None)
+    site.change("services", "services.sonarr", None)
+    told = retire("sonarr").out
+    assert led in told and "out of the YAML" not in told
+    assert deploy("--apply").status == 0
+    assert "nothing to do" in retire("sonarr").out
+
+
+def test_no_runbook_takes_a_service_out_of_the_yaml(retire: Runbook, deploy: Runbook):
+    done = retire("sonarr", "--apply")
+    assert done.status == 2 and "goes with python runbooks/deploy.py --apply" in done.err
+
+
+def test_a_name_of_a_host_and_of_a_service_is_not_guessed(retire: Runbook, site: Site):
+    services = site.read("services")
+    services["services"]["vps1"] = services["services"].pop("sonarr") | {"unit": "sonarr"}
+    site.write("services", services)
+    done = retire("vps1", "--apply")
+    assert done.status == 2 and "--as host, or --as service" in done.err
+    assert "take services.vps1 out of the YAML" in retire("vps1", "--as", "service").out
