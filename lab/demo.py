@@ -68,11 +68,7 @@ def deploy(lab: Lab, catalogue: Catalogue) -> None:
     done = lab.run(catalogue.site.control, DEPLOY, timeout=300)
     if done.returncode:
         raise DemoFailed(f"the deploy failed:\n{done.stderr}")
-    diff_lines = sum(line[:1] in "+-" for line in done.stdout.splitlines())
-    if diff_lines:
-        out.print(f"   ({diff_lines} lines of diff not shown)")
-    start = done.stdout.find(f"{next(iter(catalogue.hosts))} ")
-    for line in done.stdout[max(start, 0) :].splitlines():
+    for line in done.stdout.splitlines():
         out.print(f"   {line}", markup=False, soft_wrap=True)
 
 

@@ -42,7 +42,8 @@ from journal.alerts.book import Book, Delivery
 from journal.alerts.notice import Notice
 from journal.alerts.tell import Alerting
 from journal.alerts.words import moment
-from runbooks.cli import Session, main, open_session, out, tell
+from runbooks.cli import Session, main, open_session
+from runbooks.lines import out, say, tell
 from runbooks.remember import open_history
 from runbooks.transaction.begin import operator
 
@@ -81,9 +82,9 @@ def _acknowledge(book: Book, hop: str) -> int:
         raise UsageError(f"nothing is known to be broken at {hop!r} (what is: {there})")
     done = book.acknowledge((() if hop == "all" else (hop,)), operator())
     for each in done:
-        out.print(f"no more reminders of {each}, unless it gets worse", markup=False)
+        say(f"no more reminders of {each}, unless it gets worse")
     if not done:
-        out.print("nothing is broken, so there is nothing to acknowledge", style="yellow")
+        say("nothing is broken, so there is nothing to acknowledge", style="yellow")
     return Exit.OK if done else Exit.FAILED
 
 

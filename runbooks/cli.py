@@ -4,7 +4,6 @@ import argparse
 import logging
 import signal
 import sys
-import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ from typing import Any, NoReturn
 from nornir import InitNornir
 from nornir.core import Nornir
 from nornir.core.task import AggregatedResult, Result, Task
-from rich.console import Console
-from rich.text import Text
 
 from inventory.catalogue import Catalogue, Host
 from inventory.errors import Exit, InventoryError, TwinedgeError, UsageError
@@ -26,13 +23,12 @@ from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import Source, read_source, root_of
 from inventory.yaml_file import short
+from runbooks.lines import err as err
+from runbooks.lines import out as out
+from runbooks.lines import say
+from runbooks.lines import tell as tell
 from tasks.shell import HostError
 from tasks.ssh.options import settle
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-LABEL = 10  # columns of the label before an entry
 
 
 @dataclass(frozen=True)
@@ -175,18 +171,20 @@ def _tell(error: BaseException, debug: bool) -> None:
     if debug:
         err.print(redact(traceback.format_exc()), markup=False)
     elif isinstance(error, TwinedgeError) and error.status is Exit.NOT_UNDONE:
-        for line in str(error).splitlines():
-            err.print(line, style="bold white on red", markup=False)
+        _complain(str(error), style="bold white on red")
     elif isinstance(error, TwinedgeError):
-        err.print(f"error: {redact(str(error))}", markup=False)
+        _complain(f"error: {redact(str(error))}")
     elif isinstance(error, KeyboardInterrupt):
-        err.print("interrupted")
+        _complain("interrupted")
     else:
         kind = type(error).__name__
-        err.print(
-            f"error in twinedge itself ({kind}): {redact(str(error))}; --debug shows where",
-            markup=False,
-        )
+        words = f"error in twinedge itself ({kind}): {redact(str(error))}"
+        _complain(f"{words}; --debug shows where")
+
+
+def _complain(words: str, *, style: str = "") -> None:
+    for line in words.splitlines():
+        say(line, style=style, to=err)
 
 
 def tell_appliances(session: Session, arguments: argparse.Namespace) -> None:
@@ -194,14 +192,6 @@ def tell_appliances(session: Session, arguments: argparse.Namespace) -> None:
     for one in session.catalogue.appliances.values():
         if not arguments.host and not arguments.role:
             tell(one.name, one.words, style="dim")
-
-
-def tell(label: str, words: str, *, style: str = "", columns: int = LABEL) -> None:
-    """One entry of a list: `label`, and `words` beside it, wrapped on a terminal."""
-    width = out.width - columns if out.is_terminal else sys.maxsize
-    label = label if len(label) < columns else f"{label} "
-    for n, line in enumerate(textwrap.wrap(words, width) or [""]):
-        out.print(Text.assemble((f"{label if n == 0 else '':<{columns}}", "bold"), (line, style)))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from runbooks.flags import add_change_flags, add_source_flags, parser
+from runbooks.flags import add_change_flags, add_diff_flag, add_source_flags, parser
 
 EPILOG = """\
 exit status: 0 all that was asked is true, 1 something failed, 2 nothing was
@@ -33,6 +33,7 @@ def flags() -> ArgumentParser:
     made.add_argument(
         "--many", action="store_true", help="delete more than a third of ours at Cloudflare"
     )
+    add_diff_flag(made)
     made.add_argument("--json", action="store_true", help="as JSON (docs/deploy.md)")
     add_source_flags(made)
     return made
@@ -51,7 +52,8 @@ from inventory.version import version
 from operations.doctor import also_asked
 from operations.renamed import renamed, served_by
 from operations.retire import list_hosts
-from runbooks.cli import Session, main, open_session, out, tell, tell_appliances, working
+from runbooks.cli import Session, main, open_session, tell_appliances, working
+from runbooks.lines import out, say, tell, tell_how_to_apply
 from runbooks.remember import remembered
 from runbooks.transaction import approved, begin, clouds, introduce
 from runbooks.transaction.document import Report
@@ -97,7 +99,7 @@ def _deploy(arguments: Namespace, report: Report) -> int:
         files = render(session)
         plans = report.plans = look(session, files)
         report.gate = look_from_outside(arguments, session, plans)
-    show_plans(plans)
+    show_plans(plans, diff=arguments.diff)
     tell_appliances(session, arguments)
     states = {name: plan.state for name, plan in plans.items()}
     for name, words in renamed(session.catalogue, states):
@@ -111,8 +113,10 @@ def _deploy(arguments: Namespace, report: Report) -> int:
         show_forebodings(report.gate)
     if arguments.plan_out:
         approved.save(plans, arguments.plan_out)
-        out.print(f"saved; to apply exactly this: --apply --plan {arguments.plan_out}")
+        say(f"saved; to apply exactly this: --apply --plan {arguments.plan_out}")
     if not arguments.apply:
+        if not arguments.plan_out and not _is_done(plans, strangers, sky):
+            tell_how_to_apply()
         return Exit.OK
     if approval:
         approved.refuse_moved(approval, plans)
@@ -128,6 +132,13 @@ def _hosts_alone(arguments: Namespace) -> bool:
     """Cloudflare leads to every edge, and a saved plan holds what hosts are to become."""
     chosen = arguments.host or arguments.role or arguments.plan or arguments.plan_out
     return bool(arguments.hosts_alone or chosen)
+
+
+def _is_done(
+    plans: Mapping[str, HostPlan], strangers: introduce.Strangers, sky: clouds.Sky
+) -> bool:
+    hosts = all(plan.is_done for plan in plans.values()) and not any(strangers.values())
+    return hosts and not sky.plan.ready
 
 
 def _approval(arguments: Namespace) -> approved.Data | None:
@@ -236,7 +247,7 @@ def apply(
     unknown = {name for names in strangers.values() for name in names}
     todo = [name for name, plan in plans.items() if not plan.is_done or name in unknown]
     if not todo:
-        out.print("nothing to do: every host is as the inventory says")
+        say("nothing to do: every host is as the inventory says")
         return Exit.OK
     _refuse_older(arguments, session.source, plans)
     begin.refuse_busy({name: plans[name].state for name in todo}, arguments.break_lock)

@@ -35,7 +35,8 @@ from rich.text import Text
 
 from inventory.secret import redact
 from operations.doctor import Diagnosis, examine
-from runbooks.cli import main, open_session, out, tell, tell_appliances, working
+from runbooks.cli import main, open_session, tell_appliances, working
+from runbooks.lines import out, tell, tell_table
 from runbooks.survey import matrix, results
 from tasks.checks.finding import Finding, Status
 
@@ -71,7 +72,7 @@ def _table(rows: dict[str, list[Finding]]) -> None:
     table = Table("", *checks, box=None, pad_edge=False)
     for name, findings in rows.items():
         table.add_row(name, *(_cell([f for f in findings if f.check == one]) for one in checks))
-    out.print(table)
+    tell_table(table)
     out.print()
 
 

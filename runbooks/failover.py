@@ -13,14 +13,19 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from runbooks.packages import require
+
+require()
+
 from inventory.catalogue import Catalogue, Service
 from inventory.errors import Exit, UsageError
-from runbooks.cli import Session, err, main, open_session, out, working
+from runbooks.cli import Session, main, open_session, working
 from runbooks.drill.readiness import readiness
 from runbooks.drill.ready import Plan, examine, make_plan, prove_undone, settle
 from runbooks.drill.rehearsal import Rehearsal
 from runbooks.drill.show import say_event, show_plan, show_readiness, show_result
 from runbooks.flags import parser
+from runbooks.lines import err, out, say, tell_how_to_apply
 from runbooks.remember import remembered
 from tasks.drill.faults import KINDS, out_of_reach
 from tasks.drill.ledger import write_ledger
@@ -97,6 +102,8 @@ def failover(arguments: Namespace) -> int:
             return Exit.FAILED
         if arguments.apply:
             results.append(drill(session, plan, arguments))
+    if not arguments.apply:
+        tell_how_to_apply()
     if arguments.json:
         print(json.dumps([result.as_json() for result in results], indent=1))
     return Exit.OK if all(result.kept for result in results) else Exit.FAILED
@@ -153,9 +160,9 @@ def chosen(catalogue: Catalogue, arguments: Namespace) -> Sequence[Service]:
     if arguments.all:
         for service in catalogue.web_services:
             if not service.drillable:
-                out.print(f"{service.name}: {_no_drill(service)}")
+                say(f"{service.name}: {_no_drill(service)}")
             elif why := safe[service.name]:
-                out.print(f"{service.name}: no drill, {why}")
+                say(f"{service.name}: no drill, {why}")
         if not drillable:
             raise UsageError("no service can be drilled: where they run first, nobody logs in")
         return drillable
@@ -211,7 +218,7 @@ def serve(session: Session, plan: Plan, text: str) -> None:
         try:
             write(text, file)
         except OSError as error:
-            err.print(f"page: {file}: {error.strerror}", style="yellow", markup=False)
+            say(f"page: {file}: {error.strerror}", style="yellow", to=err)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from inventory.source import ROOT
+from runbooks.packages import require
 
 
 class ShowVersion(argparse.Action):
@@ -25,7 +26,11 @@ class ShowVersion(argparse.Action):
 def parser(
     description: str, *, epilog: str = "", inventory: bool = True
 ) -> argparse.ArgumentParser:
-    """The flags that every runbook has, and those of all that read an inventory."""
+    """The flags that every runbook has, and those of all that read an inventory.
+
+    Ends in one sentence where the packages are missing that the work will need.
+    """
+    require()
     made = argparse.ArgumentParser(
         description=description,
         epilog=epilog,
@@ -94,6 +99,13 @@ def add_change_flags(flags: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="this service may be worse afterwards than before (repeatable)",
+    )
+
+
+def add_diff_flag(flags: argparse.ArgumentParser) -> None:
+    """Of every runbook that shows a plan of files."""
+    flags.add_argument(
+        "--diff", action="store_true", help="show every line that changes, in a pager on a terminal"
     )
 
 

@@ -4,6 +4,7 @@ It begins with the YAML of this checkout; with --from it is the site of that
 checkout, moved with the history of its files. Nothing there is changed.
 """
 
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -34,7 +35,8 @@ if __name__ == "__main__":
 from inventory.errors import Exit
 from inventory.source import ROOT
 from operations.init import make_site
-from runbooks.cli import main, out, tell
+from runbooks.cli import main
+from runbooks.lines import say, tell, tell_command
 
 
 def init(arguments: Namespace) -> int:
@@ -42,18 +44,20 @@ def init(arguments: Namespace) -> int:
     site = make_site(
         arguments.folder.expanduser(), checkout=source or ROOT, history=source is not None
     )
-    out.print(f"{site.folder} is a site of its own", style="green")
+    say(f"{site.folder} is a site of its own", style="green")
     for name in site.files:
         tell("", name)
     if source:
         tell("history", f"{site.brought} commits came along; a deploy knows those of {source}")
-    tell("next", f"export TWINEDGE_CONFIG={site.config}")
-    tell("", f"git -C {site.folder} remote add origin URL, and push")
-    if source:
         tell("", f"{source} may go back to the product's own YAML: git restore, git pull")
     else:
-        tell("", f"say who you are in {site.folder / 'inventory/defaults.yaml'}")
-    tell("", "python runbooks/deploy.py")
+        tell("then", f"say who you are in {site.folder / 'inventory/defaults.yaml'}")
+    tell_command("next", f"export TWINEDGE_CONFIG={shlex.quote(str(site.config))}")
+    folder = shlex.quote(str(site.folder))
+    tell_command(
+        "", f"git -C {folder} remote add origin URL && git -C {folder} push -u origin HEAD"
+    )
+    tell_command("", "python runbooks/deploy.py")
     return Exit.OK
 
 

@@ -52,7 +52,8 @@ from outside.client import Api
 from outside.plan import Outlook, Step
 from outside.tailscale import SplitDns
 from runbooks import deploy
-from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.cli import Session, main, open_session, working
+from runbooks.lines import say, tell, tell_how_to_apply
 from runbooks.remember import remembered
 from runbooks.transaction import clouds
 from runbooks.transaction.rollout import RolloutFailed
@@ -85,6 +86,8 @@ def _cloudflare(arguments: Namespace, session: Session, split: SplitDns | None) 
             print(json.dumps(as_json(outlook) | _split_json(split), indent=2))
         else:
             clouds.show(outlook)
+            if outlook.plan.ready and not arguments.apply and (split is None or split.is_done):
+                tell_how_to_apply()
         if not arguments.apply:
             return Exit.FAILED if outlook.plan.problems else Exit.OK
         refuse_plan(outlook.plan, many=arguments.many)
@@ -97,7 +100,7 @@ def _by_hand(arguments: Namespace, session: Session, split: SplitDns | None) -> 
         told = {"schema": SCHEMA, "by_hand": listed}
         print(json.dumps(told | _split_json(split), indent=2))
         return Exit.OK
-    out.print("no API token (data.cloudflare in inventory/defaults.yaml): to be set by hand")
+    say("no API token (data.cloudflare in inventory/defaults.yaml): to be set by hand")
     for name, words in listed:
         tell(name, words)
     return Exit.OK
@@ -119,6 +122,8 @@ def _tailnet(arguments: Namespace, session: Session, split: SplitDns) -> int:
             carry_split_dns(session.catalogue, split)
             record.conclude(Exit.OK, split.words)
         _say(arguments, split.words, style="green", label="done")
+    elif not arguments.json:
+        tell_how_to_apply()
     return Exit.OK
 
 

@@ -15,7 +15,8 @@ from journal.entries import DrillEntry, Run, Step
 from journal.history import GAP, History
 from journal.renaming import Renames, rename
 from journal.store import JournalError
-from runbooks.cli import Session, err, status_of
+from runbooks.cli import Session, status_of
+from runbooks.lines import err, say
 from runbooks.transaction.begin import new_id, operator
 from tasks.checks.finding import Finding
 from tasks.drill.result import DrillResult
@@ -137,7 +138,7 @@ class Record:
 
 
 def _warn(words: str) -> None:
-    err.print(words, style="yellow", markup=False)
+    say(words, style="yellow", to=err)
 
 
 def open_history(catalogue: Catalogue) -> History:

@@ -13,6 +13,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from runbooks.packages import require
+
+require()
+
 from rich.text import Text
 
 from inventory.errors import Exit, UsageError
@@ -25,8 +29,9 @@ from journal.history import History
 from journal.markdown import markdown
 from journal.objectives import WINDOW
 from journal.report import LONGEST, Report, make_report
-from runbooks.cli import Session, main, open_session, out, tell
+from runbooks.cli import Session, main, open_session
 from runbooks.flags import parser
+from runbooks.lines import out, say, tell
 from runbooks.remember import existing_history
 from runbooks.survey.matrix import STYLES
 
@@ -104,7 +109,7 @@ def _tell_down(arguments: Namespace, session: Session, history: History, now: da
         print(json.dumps(_downtime(found), indent=1, default=str))
         return Exit.OK if found else Exit.FAILED
     if found is None:
-        out.print(f"{name}: nobody has looked twice yet, so nothing is known", style="yellow")
+        say(f"{name}: nobody has looked twice yet, so nothing is known", style="yellow")
         return Exit.FAILED
     for line in _down_lines(found):
         tell("", line)
@@ -198,12 +203,13 @@ def _show_availability(made: Report, *, everything: bool) -> None:
     for name, windows in broken.items():
         out.print(_row(name, windows))
     if quiet := len(made.hops) - len(broken):
-        out.print(f"  {quiet} more hops were never seen broken (--all lists them)", style="dim")
+        words = f"{quiet} more hops were never seen broken (--all lists them)"
+        say(words, style="dim", indent="  ")
     for name, windows in made.services.items():
         for window, each in windows.items():
             if partly := each.seconds[State.PARTLY]:
                 words = span_words(partly)
-                out.print(f"  {name}: only some of its ways worked for {words} in {window}")
+                say(f"{name}: only some of its ways worked for {words} in {window}", indent="  ")
                 break
     if not made.services:
         tell("", "no service was looked at in 90 days", style="yellow", columns=2)

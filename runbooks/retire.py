@@ -44,7 +44,8 @@ from inventory.catalogue import Host
 from inventory.errors import Exit, UsageError
 from operations.parting import Parting, part
 from operations.retire import find, forget, leave, look, refuse_needed, revocations
-from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.cli import Session, main, open_session, working
+from runbooks.lines import say, tell, tell_how_to_apply
 from runbooks.remember import remembered
 from runbooks.transaction import begin
 from tasks.release import Run
@@ -65,7 +66,7 @@ def retire(arguments: Namespace) -> int:
         return _service(arguments, parting)
     if gone is None:
         known = ", ".join(session.catalogue.hosts)
-        out.print(f"no host of this site knows {arguments.name!r} (hosts: {known}): nothing to do")
+        say(f"no host of this site knows {arguments.name!r} (hosts: {known}): nothing to do")
         return Exit.OK
     return _host(arguments, session, gone)
 
@@ -98,8 +99,7 @@ def _host(arguments: Namespace, session: Session, gone: Host) -> int:
     else:
         _tell(gone, look(whole, gone, run))
     if not arguments.apply:
-        flag = " --lost" if arguments.lost else ""
-        tell("to apply", f"python runbooks/retire.py {gone.name}{flag} --apply")
+        tell_how_to_apply()
         return Exit.OK
     _apply(arguments, whole, gone, run)
     if gone.name in session.catalogue.hosts:
@@ -120,7 +120,7 @@ def _apply(arguments: Namespace, session: Session, gone: Host, run: Run) -> None
         record.conclude(Exit.OK, f"{gone.name} is no host of this site any more")
     for host, known in forgotten.items():
         tell(host, f"has forgotten {gone.name}{f': {known}' if known else ''}")
-    out.print(f"{gone.name} is retired", style="green")
+    say(f"{gone.name} is retired", style="green")
 
 
 def _with(session: Session, gone: Host) -> Session:

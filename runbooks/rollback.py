@@ -7,7 +7,7 @@ acts.
 import re
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import Exit, UsageError
 from inventory.source import git
 from operations.renamed import served_by
-from runbooks.cli import Session, main, open_session, out, tell, working
+from runbooks.cli import Session, main, open_session, working
+from runbooks.lines import say, tell, tell_how_to_apply
 from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.gate import Change, Gate
@@ -75,9 +76,13 @@ def rollback(arguments: Namespace) -> int:
     todo = {host: t for host, t in targets.items() if t.id != found[host].current}
     blind = [host for host, t in todo.items() if _ends_look(session, host, found[host], t)]
     for host, target in targets.items():
-        tell(host, _change(found[host], target))
+        for n, words in enumerate(_change(found[host], target)):
+            tell("" if n else host, words)
         if host in blind:
-            tell("", "would let no stand-in look any more: that release has no program for it")
+            words = "would let no stand-in look any more: that release has no program for it"
+            tell("", words)
+    if not arguments.apply and todo:
+        tell_how_to_apply()
     if not arguments.apply or not todo:
         return Exit.OK
     return _apply(arguments, session, found, todo, blind)
@@ -119,9 +124,10 @@ def _apply(
         introduce.end_looks(session, blind)
         record.conclude(Exit.OK, "; ".join(f"{host} to {todo[host].id}" for host in todo))
     for host, activated in transaction.activated.items():
-        tell(host, f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}")
+        words = f"is on the files of {todo[host].id}; activated: {', '.join(activated) or '-'}"
+        tell(host, words)
     show_outcomes(gate)
-    out.print(f"release {run.id} is confirmed", style="green")
+    say(f"release {run.id} is confirmed", style="green")
     return Exit.OK
 
 
@@ -227,12 +233,24 @@ def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo | None:
     return target
 
 
-def _change(releases: Releases, target: ReleaseInfo) -> str:
+def _change(releases: Releases, target: ReleaseInfo) -> Iterator[str]:
+    """From which release to which, and each file that changes with it."""
     current = releases.find(releases.current)
     if current is None or current.id == target.id:
-        return f"stays on {target.id}"
-    files = _paths(current, target)
-    return f"{current.id} -> {target.id} (commit {target.commit}); would change: {files}"
+        yield f"stays on {target.id}"
+        return
+    yield f"{current.id} -> {target.id} (commit {target.commit})"
+    paths = [*target.digests, *(path for path in current.digests if path not in target.digests)]
+    files = [f"{kind} {path}" for path in paths if (kind := _kind(current, target, path))]
+    yield from files or ["would change no file"]
+
+
+def _kind(current: ReleaseInfo, target: ReleaseInfo, path: str) -> str:
+    """What becomes of a file: `new`, `changed` or `removed`; "" where it stays as it is."""
+    before, after = (one.digests.get(path, ABSENT) for one in (current, target))
+    if before == after:
+        return ""
+    return "new" if before == ABSENT else "removed" if after == ABSENT else "changed"
 
 
 def _show(found: Mapping[str, Releases], repository: Path) -> None:

@@ -15,6 +15,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from runbooks.packages import require
+
+require()
+
 
 from inventory.catalogue import Catalogue
 from inventory.errors import Exit, InventoryError, UsageError
@@ -24,8 +28,9 @@ from journal.entries import Run
 from journal.history import History
 from journal.store import JournalError
 from runbooks import deploy
-from runbooks.cli import Session, err, main, open_session, out, working
-from runbooks.flags import add_change_flags, add_source_flags, parser
+from runbooks.cli import Session, main, open_session, working
+from runbooks.flags import add_change_flags, add_diff_flag, add_source_flags, parser
+from runbooks.lines import err, say, tell_how_to_apply
 from runbooks.remember import open_history, remember_without_inventory, remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.document import Report
@@ -51,6 +56,7 @@ to change.
 def flags() -> ArgumentParser:
     made = parser(__doc__ or "", epilog=EPILOG)
     add_change_flags(made)
+    add_diff_flag(made)
     add_source_flags(made)
     made.add_argument("--remove", action="store_true", help="take every job away")
     made.add_argument("--cron", action="store_true", help="print lines for /etc/cron.d instead")
@@ -95,17 +101,19 @@ def manage(arguments: Namespace, session: Session) -> int:
     strangers = introduce.strangers(session, states, [LOOK])
     unknown = strangers[LOOK.name]
     changed = {n: plan for n, plan in plans.items() if plan.changes or n in unknown}
-    show_plans(changed)
+    show_plans(changed, diff=arguments.diff)
     introduce.show(session, strangers)
     begin.refuse_certain(plans)
     if not changed:
-        out.print("nothing to do: every host has just these jobs")
+        say("nothing to do: every host has just these jobs")
+    elif not arguments.apply:
+        tell_how_to_apply()
     if not arguments.apply or not changed:
         return Exit.OK
     _refuse_others(changed)
     status = deploy.apply(arguments, session, files, changed, strangers, Report())
     if arguments.remove and wanted.hosts:
-        out.print(
+        say(
             "inventory/defaults.yaml still asks for them: unless schedule.hosts is [] there, the "
             "next deploy puts them back",
             style="yellow",
@@ -174,7 +182,7 @@ def stand_in(session: Session, host: str) -> int:
                 if is_alone
                 else f"{names} is heard again: {host} stands by"
             )
-            out.print(words)
+            say(words)
             record.conclude(Exit.OK, words)
     return Exit.OK if is_alone else ELSEWHERE
 
@@ -219,7 +227,7 @@ def beat(session: Session, host: str) -> int:
         lambda task: timers.beat(task, session.catalogue.hosts[task.host.name], host), juniors
     )
     for name, error in told.errors.items():
-        err.print(f"{name} could not be told: {error}", markup=False)
+        say(f"{name} could not be told: {error}", to=err)
     return Exit.OK
 
 
@@ -233,7 +241,7 @@ def failed(arguments: Namespace) -> int:
         remember_without_inventory("job", words, arguments.config)
         raise
     if not _has_told(open_history(session.catalogue), arguments.failed, ended):
-        out.print(words)
+        say(words)
         with remembered(session, "job") as record:
             record.conclude(Exit.FAILED, words)
     return Exit.OK

@@ -24,7 +24,8 @@ if __name__ == "__main__":
 from rich.table import Table
 
 from inventory.errors import Exit
-from runbooks.cli import main, open_session, out, tell, tell_appliances, working
+from runbooks.cli import main, open_session, tell_appliances, working
+from runbooks.lines import tell, tell_table
 from tasks import release
 from tasks.live import HostState
 from tasks.plan import drift_words, has_drifted
@@ -39,7 +40,7 @@ def status(arguments: Namespace) -> int:
     table = Table("host", "release", "commit", "age", "drift", "lock", "revert", box=None)
     for host, state in outcome.done.items():
         table.add_row(host, *_cells(state))
-    out.print(table)
+    tell_table(table)
     for host, error in outcome.errors.items():
         tell(host, str(error), style="red")
     _explain(outcome.done)

@@ -12,11 +12,16 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from runbooks.packages import require
+
+require()
+
 from inventory.catalogue import Service
 from inventory.errors import Exit, UsageError
 from inventory.fields import span
-from runbooks.cli import Session, main, open_session, out, refuse_unknown, working
+from runbooks.cli import Session, main, open_session, refuse_unknown, working
 from runbooks.flags import parser
+from runbooks.lines import out, say
 from runbooks.remember import remembered
 from runbooks.survey import matrix, results
 from runbooks.survey.inquiry import Inquiry
@@ -154,7 +159,7 @@ def verify(arguments: Namespace) -> int:
         record.found(findings, whole=_is_whole(arguments))
         record.conclude(status, matrix.counts(findings))
     if arguments.silence is not None and not arguments.json:
-        out.print(_silence_words(arguments))
+        say(_silence_words(arguments))
     _tell(arguments, survey, findings, time.monotonic() - started, status)
     return status
 

@@ -66,15 +66,29 @@ class FileChange:
     def drift(self) -> str:
         return drift_words(self.live)
 
+    @property
+    def extent(self) -> str:
+        """How many lines come and go, as +N -N, or what else changes; "" where it is secret."""
+        if self.config.secret:
+            return ""
+        lines = list(difflib.unified_diff(*self._texts(), n=0))[2:]  # below the two names
+        come, go = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+        return f"+{come} -{go}" if come or go else self._attributes()
+
     def diff(self, host: str) -> list[str]:
         """A unified diff from what is there to what is wanted, secrets taken out."""
         if self.config.secret:
             return [f"{host}:{self.config.path}: contents not shown, they are secret"]
-        before = redact(self.live.text or "").splitlines()
-        after = redact(self.config.text or "").splitlines()
+        before, after = self._texts()
         name = f"{host}:{self.config.path}"
         lines = list(difflib.unified_diff(before, after, name, name, lineterm=""))
         return lines or [f"{name}: {self._attributes()}"]
+
+    def _texts(self) -> tuple[list[str], list[str]]:
+        """What is there and what is wanted, in lines, secrets taken out."""
+        both = (redact(text or "").splitlines() for text in (self.live.text, self.config.text))
+        before, after = both
+        return before, after
 
     def _attributes(self) -> str:
         return (

@@ -23,6 +23,12 @@ settings.load_profile("quick")
 operators.close(True)
 
 
+@pytest.fixture(autouse=True)
+def a_sentence_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a test finds what it looks for; tests/unit/test_width.py has it folded."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     folder = tmp_path / "site"
@@ -73,7 +79,6 @@ def verify(
 ) -> Runbook:
     """Runs runbooks/verify.py in this process; `edge` answers in place of hosts."""
     monkeypatch.setattr("runbooks.survey.inquiry.Inquiry.take", lambda _: edge.survey())
-    monkeypatch.setenv("COLUMNS", "80")
     return in_process("verify")
 
 

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from inventory.catalogue import Budget
-from runbooks.cli import err, out, tell
 from runbooks.drill.readiness import Readiness
 from runbooks.drill.ready import Plan
+from runbooks.lines import err, say, tell, tell_command, tell_table
 from tasks.drill.outage import Verdict
 from tasks.drill.preflight import Objection
 from tasks.drill.result import DrillResult
@@ -20,11 +20,11 @@ from tasks.drill.websocket import EACH
 def show_plan(plan: Plan, objections: Sequence[Objection]) -> None:
     """What would run where, and what speaks against it."""
     fault, question = plan.fault, plan.load.question
-    out.print(f"{fault.title(plan.service.name)}, {plan.hold:g} s long", style="bold")
+    say(f"{fault.title(plan.service.name)}, {plan.hold:g} s long", style="bold")
     for line in fault.inject:
-        _row("breaks", f"{fault.host}$ {line}")
+        _command("breaks", f"{fault.host}$ {line}")
     for line in fault.undo:
-        _row("restores", f"{fault.host}$ {line}")
+        _command("restores", f"{fault.host}$ {line}")
     _row("armed", f"{fault.host} restores by itself {plan.run.window} s after the fault")
     seen_from = ", ".join(v.name for v in plan.load.vantages)
     posts = f", every third a POST {question.echo}" if question.echo else ""
@@ -36,13 +36,17 @@ def show_plan(plan: Plan, objections: Sequence[Objection]) -> None:
         _row("not seen", f"{name}: {why}")
     _row("budget", budget_words(plan.service.limits))
     for objection in objections:
-        out.print(f"  not ready  {objection}", style="red", markup=False)
+        _row("not ready", str(objection), style="red")
     if not objections:
-        out.print("  ready", style="green")
+        _row("ready", "", style="green")
 
 
-def _row(label: str, text: str) -> None:
-    out.print(f"  {label:<9}  {text}", markup=False)
+def _row(label: str, words: str, *, style: str = "") -> None:
+    tell(f"  {label}", words, style=style, columns=13)
+
+
+def _command(label: str, line: str) -> None:
+    tell_command(f"  {label}", line, width=13)
 
 
 def budget_words(budget: Budget) -> str:
@@ -53,7 +57,7 @@ def budget_words(budget: Budget) -> str:
 
 
 def say_event(words: str) -> None:
-    err.print(f"{time.strftime('%H:%M:%S')}  {words}", markup=False)
+    say(f"{time.strftime('%H:%M:%S')}  {words}", to=err)
 
 
 def show_result(result: DrillResult, report: Path) -> None:
@@ -61,8 +65,8 @@ def show_result(result: DrillResult, report: Path) -> None:
     if not result.spoiled:
         _show_verdicts(result)
     style = "green" if result.kept else "bold red"
-    out.print(f"{result.fault.title(result.service)}: {result.words}", style=style)
-    out.print(f"the picture: {report}", markup=False)
+    say(f"{result.fault.title(result.service)}: {result.words}", style=style)
+    say(f"the picture: {report}")
 
 
 def _show_verdicts(result: DrillResult) -> None:
@@ -80,7 +84,7 @@ def _show_verdicts(result: DrillResult) -> None:
     table.add_row("lost POSTs", *(str(outage.lost_writes) for outage in result.outages), "")
     for line, cells_of in result.websocket_lines:
         table.add_row(line, *cells_of, "")
-    out.print(table)
+    tell_table(table)
 
 
 def _cell(verdict: Verdict | None) -> Text:
@@ -96,7 +100,7 @@ def show_readiness(found: Sequence[Readiness]) -> None:
             "from " + " to ".join(each.service.placements) if each.is_ready else "NOT as promised"
         )
         style = "green" if each.is_ready else "red"
-        out.print(f"{each.service.name}: would fail over {verdict}", style=style)
+        say(f"{each.service.name}: would fail over {verdict}", style=style)
         for finding in (*each.breaks, *each.late):
             tell("", f"{finding.subject}: {finding.seen}, expected {finding.expected}")
             tell("", f"→ {finding.todo}" if finding.todo else "")

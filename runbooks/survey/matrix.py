@@ -1,18 +1,18 @@
 """Findings for people: services down, vantages across, and one line for each fault."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
 
 from inventory.secret import redact
-from runbooks.cli import out
+from runbooks.lines import fold, line_width, out, say
 from tasks.checks.cells import HOST_CHECKS, Place, by_cell, places, word, worst
 from tasks.checks.diagnosis import Fault
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 
 CELL = 7
+Rows = Mapping[str, Sequence[tuple[str, str]]]
 STYLES = {
     Status.UNDEPLOYED: "cyan",
     Status.OK: "green",
@@ -77,8 +77,24 @@ def _title(survey: Survey, host: str) -> str:
     return f"{host} (no SSH)" if host in survey.catalogue.appliances else host
 
 
-def _table(places: Sequence[Place], rows: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+def _table(places: Sequence[Place], rows: Rows) -> None:
+    """As many tables as it takes for none to be too wide."""
     first = max(map(len, rows)) + 2
+    for part in _parts(places, line_width() - first):
+        _part(first, places[part], {name: cells[part] for name, cells in rows.items()})
+
+
+def _parts(places: Sequence[Place], room: int) -> Iterator[slice]:
+    """Where to cut `places`, so that each part takes `room` columns at most."""
+    begin = 0
+    for end in range(1, len(places) + 1):
+        if end - begin > 1 and sum(_widths(places[begin:end])) - 1 > room:
+            yield slice(begin, end - 1)
+            begin = end - 1
+    yield slice(begin, len(places))
+
+
+def _part(first: int, places: Sequence[Place], rows: Rows) -> None:
     widths = _widths(places)
     top, below, seen = " " * first, " " * first, set[str]()
     for (heading, column), width in zip(places, widths, strict=True):
@@ -121,11 +137,9 @@ def _cell(findings: Sequence[Finding], *, lost: bool) -> tuple[str, str]:
 
 
 def show_faults(faults: Sequence[Fault]) -> None:
-    """One line a fault, worst first; folded to the width of a terminal."""
+    """One line a fault, worst first; folded."""
     for fault in faults:
-        line = " ".join(redact(fault_line(fault)).split())
-        if out.is_terminal:
-            line = textwrap.fill(line, out.width, subsequent_indent="    ", break_long_words=False)
+        line = "\n".join(fold(" ".join(redact(fault_line(fault)).split()), rest="    "))
         head, _, rest = line.partition(" ")
         out.print(Text.assemble((head, STYLES[fault.status]), f" {rest}"))
 
@@ -147,7 +161,7 @@ def show_undeployed(findings: Sequence[Finding]) -> None:
     if found:
         about = tuple(dict.fromkeys(f.service or f.subject for f in found))
         line = f"NEW {_few(about)} – in the inventory and not deployed yet – {found[0].todo}"
-        out.print(Text(line, style=STYLES[Status.UNDEPLOYED]))
+        say(line, style=STYLES[Status.UNDEPLOYED])
 
 
 def _few(words: Sequence[str]) -> str:
@@ -158,7 +172,7 @@ def show_summary(findings: Sequence[Finding], seconds: float) -> None:
     """How many checks ended how, and how long all took."""
     well = all(finding.status <= Status.SKIPPED for finding in findings)
     words = f"{len(findings)} checks in {seconds:.1f} s: {counts(findings)}"
-    out.print(Text(words, style="green" if well else ""))
+    say(words, style="green" if well else "")
 
 
 def counts(findings: Sequence[Finding]) -> str:

@@ -20,7 +20,8 @@ from operations.outside import (
 )
 from outside.client import Api, CloudError
 from outside.plan import Outlook, Plan, Step
-from runbooks.cli import Session, err, tell, working
+from runbooks.cli import Session, working
+from runbooks.lines import err, say, tell
 from runbooks.remember import remembered
 from tasks.plan import HostPlan
 
@@ -107,7 +108,7 @@ def _done(session: Session, sky: Sky, steps: Collection[Step]) -> str | None:
 @contextmanager
 def opened(catalogue: Catalogue) -> Iterator[tuple[Api, str]]:
     """The API and its token, closed at the end. Raises UsageError or InventoryError."""
-    api, token = open_api(catalogue, say=lambda words: err.print(words, markup=False))
+    api, token = open_api(catalogue, say=lambda words: say(words, to=err))
     with api:
         yield api, token
 

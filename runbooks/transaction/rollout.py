@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
-from runbooks.cli import Session, out
+from runbooks.cli import Session
+from runbooks.lines import say
 from runbooks.transaction.gate import Gate, lines
 from tasks import release
 from tasks.release import Busy, Run
@@ -70,7 +71,7 @@ class Rollout:
             self.say("going back")
             self._undo()
             if isinstance(error, KeyboardInterrupt):
-                out.print("interrupted: every host is back on the release it had before")
+                say("interrupted: every host is back on the release it had before")
             raise
 
     def _tell_outcomes(self) -> None:

@@ -1,6 +1,8 @@
 """Plans, their outcome, and the timers of the jobs, as an operator reads them."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from rich.table import Table
@@ -8,7 +10,7 @@ from rich.text import Text
 
 from inventory.schedule import Schedule
 from journal.answers import span_words
-from runbooks.cli import out, tell
+from runbooks.lines import out, say, tell, tell_table
 from runbooks.transaction.gate import Gate, lines
 from runbooks.transaction.rollout import Rollout
 from tasks.checks.finding import Status
@@ -19,14 +21,29 @@ from tasks.timers import TimerState
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def show_plans(plans: Mapping[str, HostPlan]) -> None:
-    """Every host's changes as diffs, drift first; then a line for each host."""
-    for plan in plans.values():
-        for change in plan.changes:
-            _show_change(plan, change)
+def show_plans(plans: Mapping[str, HostPlan], *, diff: bool) -> None:
+    """What each host would get, file by file; with `diff` every changed line behind it, in a
+    pager on a terminal."""
+    if not diff:
+        _summaries(plans)
+        return
+    os.environ.setdefault("LESS", "-RFX")  # colours, and no pager for what fits
+    with out.pager(styles=True) if out.is_terminal else nullcontext():
+        _summaries(plans)
+        out.print()
+        for plan in plans.values():
+            for change in plan.changes:
+                _show_change(plan, change)
+
+
+def _summaries(plans: Mapping[str, HostPlan]) -> None:
     for plan in plans.values():
         current = plan.state.current
         tell(plan.host, _summary(plan))
+        for change in plan.changes:
+            tell("", _file(change))
+        for change in plan.drifted:
+            tell("", f"{plan.host}:{change.config.path} {change.drift}", style="yellow")
         tell("", f"on release {current.id}, commit {current.commit}" if current else "no release")
         versions = [f"{tool} {v}" for tool, v in sorted(plan.state.tools.items()) if v]
         if versions:
@@ -38,6 +55,15 @@ def show_plans(plans: Mapping[str, HostPlan]) -> None:
                 tell("", in_words(finding), style="bold red")
 
 
+def _file(change: FileChange) -> str:
+    """Its kind and path, how many lines come and go, and what is activated for it."""
+    activation = change.config.activation
+    what = change.extent
+    return f"{change.kind} {change.config.path}{f' {what}' if what else ''}" + (
+        f", activates {activation.name}" if activation else ""
+    )
+
+
 def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
     """What was put in place and activated where."""
     for host, words in _done(rollout, plans):
@@ -45,7 +71,7 @@ def show_done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> None:
     if rollout.gate:
         show_outcomes(rollout.gate)
     run = rollout.run
-    out.print(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
+    say(f"release {run.id} (commit {run.commit}) is confirmed", style="green")
 
 
 def show_outcomes(gate: Gate) -> None:
@@ -75,8 +101,6 @@ def _done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> Iterator[tuple[str
 
 
 def _show_change(plan: HostPlan, change: FileChange) -> None:
-    if change.drifted:
-        out.print(f"{plan.host}:{change.config.path} {change.drift}", style="yellow", markup=False)
     for line in change.diff(plan.host):
         style = "bold" if line.startswith(("+++", "---")) else STYLES.get(line[:1], "")
         out.print(Text(line, style=style))
@@ -85,8 +109,8 @@ def _show_change(plan: HostPlan, change: FileChange) -> None:
 
 def _summary(plan: HostPlan) -> str:
     if plan.changes:
-        names = ", ".join(f"{c.config.name} ({c.kind})" for c in plan.changes)
-        return f"would change: {names}"
+        count = len(plan.changes)
+        return f"would change {count} file{'s'[: count != 1]}"
     if plan.records_commit:
         return f"as wanted; would record commit {plan.source.label}"
     return "as wanted"
@@ -110,9 +134,9 @@ def show_timers(schedule: Schedule, found: Mapping[str, Sequence[TimerState]]) -
             result = "running" if state.is_running else state.result if state.last else "-"
             table.add_row(host, state.job, _at(state.last), _at(state.next), result)
     if table.row_count:
-        out.print(table)
+        tell_table(table)
     else:
-        out.print("no job runs by itself on any of these hosts", style="yellow")
+        say("no job runs by itself on any of these hosts", style="yellow")
     if not schedule.hosts:
         tell("schedule", "asks for no job: schedule.hosts in inventory/defaults.yaml is empty")
     for n, host in enumerate(schedule.hosts):

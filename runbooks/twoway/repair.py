@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from inventory.catalogue import Sync
 from inventory.errors import UsageError
 from runbooks.cli import Session
+from runbooks.lines import tell_how_to_apply
 from runbooks.remember import remembered
 from runbooks.twoway.sides import Answer, ask, conclude, differences, done, say
 from tasks.quote import shell as word
@@ -20,7 +21,10 @@ def repair(
             hosts = " or ".join(one.hosts)
             raise UsageError(f"--rule should be newer, or the host that wins: {hosts}")
     if rule is None or not apply:
-        return [Answer(sync=one.name, told={"differ": _look(session, one)}) for one in chosen]
+        found = {one.name: _look(session, one) for one in chosen}
+        if rule and any(found.values()):
+            tell_how_to_apply()
+        return [Answer(sync=name, told={"differ": names}) for name, names in found.items()]
     with remembered(session, "sync") as record:
         answers = [_join(session, one, rule) for one in chosen]
         conclude(record, "repair", answers)

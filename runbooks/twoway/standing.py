@@ -10,7 +10,8 @@ from nornir.core.task import Task
 from rich.table import Table
 
 from inventory.catalogue import Sync
-from runbooks.cli import Session, out, tell
+from runbooks.cli import Session
+from runbooks.lines import tell, tell_table
 from runbooks.twoway.sides import Answer
 from tasks.checks import host as watches
 from tasks.checks.finding import Finding, Status
@@ -145,6 +146,6 @@ def _show(standing: Mapping[str, Sequence[Direction]]) -> None:
             if way.watches and way.watches.status is Status.WARN:
                 words = f"inotify watches: {way.watches.seen}; {way.watches.todo}"
                 notes[way.here, words] = "yellow"
-    out.print(table)
+    tell_table(table)
     for (host, words), style in notes.items():
         tell(host, words, style=style)

@@ -160,7 +160,7 @@ def test_looking_leaves_nothing_on_a_host(lab: Lab):
 
 def test_a_hand_edit_is_shown_as_drift_and_put_right(lab: Lab):
     shell(lab, "vps1", "echo '# by hand' >> /etc/caddy/Caddyfile")
-    looked = runbook(lab, "deploy")
+    looked = runbook(lab, "deploy", "--diff")
     assert looked.returncode == 0
     assert "vps1:/etc/caddy/Caddyfile was edited by hand at" in looked.stdout
     assert "-# by hand" in looked.stdout

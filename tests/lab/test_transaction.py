@@ -134,7 +134,7 @@ def test_a_rollback_returns_every_host_to_the_release_before(bench: Bench, lab: 
     bench.deploy("vps2", "a")
     bench.deploy("vps2", "b")
     looked = runbook(lab, "rollback", "--to", "previous")
-    assert "would change: /etc/" in looked.stdout
+    assert "changed /etc/caddy/Caddyfile" in looked.stdout
     assert bench.left_on("vps1") == "b"
     done = runbook(lab, "rollback", "--to", "previous", "--apply")
     assert done.returncode == 0, done.stderr

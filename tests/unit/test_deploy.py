@@ -24,12 +24,29 @@ CADDYFILE = "/etc/caddy/Caddyfile"
 
 
 def test_looking_shows_the_diff_and_leaves_nothing_on_a_host(deploy: Runbook, hosts: FakeHosts):
-    done = deploy()
+    done = deploy("--diff")
     assert done.status == 0
     assert f"+++ vps1:{CADDYFILE}" in done.out
     assert "+       admin unix//run/twinedge-caddy/admin.sock|0600" in done.out
     assert not hosts["vps1"].state.exists()
     assert not hosts["vps1"].path(CADDYFILE).exists()
+
+
+def test_a_look_is_a_summary_by_host_and_file_that_fits_80_columns_and_says_how_to_apply(
+    deploy: Runbook, site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("COLUMNS")
+    looked = deploy("--host", "vps1")
+    assert f"new {CADDYFILE} +" in looked.out and "@@" not in looked.out
+    assert looked.out.splitlines()[-1] == (
+        "to apply: python runbooks/deploy.py --host vps1 --apply"
+    )
+    deploy("--apply")
+    site.change("services", "services.plex.hostname", "movies")
+    changed = deploy()
+    assert f"changed {CADDYFILE} +" in changed.out and "would change 3 files" in changed.out
+    for said in (looked, changed, deploy("--apply")):
+        assert max(map(len, said.out.splitlines())) <= 80
 
 
 def test_debians_own_caddy_is_refused_in_words_before_anything_is_written(
@@ -107,7 +124,8 @@ def test_a_missing_validator_is_said(deploy: Runbook, hosts: FakeHosts):
     hosts["vps1"].remove_tool("cloudflared")
     done = deploy("--apply")
     assert done.status == 0
-    assert "cloudflared is not installed: no validation of its config there" in done.out
+    said = " ".join(done.out.split())
+    assert "cloudflared is not installed: no validation of its config there" in said
 
 
 def test_a_failed_activation_puts_the_old_file_back(deploy: Runbook, hosts: FakeHosts, site: Site):

@@ -57,7 +57,7 @@ class Watch:
 
 
 def test_a_look_shows_hosts_and_cloudflare_in_one_plan(account: World, deploy: Runbook):
-    done = deploy()
+    done = deploy("--diff")
     assert done.status == 0
     assert f"+++ vps1:{INGRESS}" in done.out and f"{PLEX} create application" in done.out
     assert account.clouds.changes == []

@@ -13,6 +13,16 @@ FOLDER = Path(__file__).resolve().parents[2] / "runbooks"
 RUNBOOKS = sorted(p.stem for p in FOLDER.glob("*.py") if "__main__" in p.read_text("utf-8"))
 
 
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_without_the_packages_a_runbook_says_so_in_one_sentence(name: str):
+    bare = [sys.executable, "-I", "-S", str(FOLDER / f"{name}.py"), "--help"]
+    done = subprocess.run(bare, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = " ".join(done.stderr.split())
+    assert "lacks dns, httpx, jinja2" in said and "script/bootstrap, then" in said
+    assert "Traceback" not in said
+
+
 def test_a_host_whose_name_is_longer_than_its_column_keeps_a_space(capsys):
     cli.tell("ashburn-va-datacenter-2", "as wanted")
     assert capsys.readouterr().out == "ashburn-va-datacenter-2 as wanted\n"

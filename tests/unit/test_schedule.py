@@ -252,8 +252,8 @@ def test_a_removal_is_shown_made_and_activated_once(
     assert deploy("--apply", "--host", "vps1").status == 0
     assert path.read_text() == "every 5m\n"
     job(None)
-    looked = deploy("--host", "vps1")
-    assert "-every 5m" in looked.out and "job (removed)" in looked.out
+    looked = deploy("--host", "vps1", "--diff")
+    assert "-every 5m" in looked.out and "removed /etc/job +0 -1, activates job" in looked.out
     assert path.exists()
     assert deploy("--apply", "--host", "vps1").status == 0
     assert not path.exists() and list(path.parent.glob(".job*")) == []
@@ -280,7 +280,7 @@ def test_a_file_put_where_none_may_be_is_drift(
     job(None)
     assert deploy("--apply", "--host", "vps1").status == 0
     hosts["vps1"].path("/etc/job").write_text("by hand\n")
-    looked = deploy("--host", "vps1")
+    looked = deploy("--host", "vps1", "--diff")
     assert "/etc/job was edited by hand" in looked.out and "-by hand" in looked.out
 
 

@@ -45,7 +45,6 @@ def pair(hosts: FakeHosts, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path
     tree = tmp_path / "tree"
     tree.mkdir()
     monkeypatch.setattr("runbooks.twoway.canary.QUIET", 0)
-    monkeypatch.setenv("COLUMNS", "80")
     site.change("services", "syncs.resolver", RESOLVER)
     for name in ("vps1", "vps2"):
         hosts[name].root.lend(tree, TREE)
