@@ -88,7 +88,7 @@ def also_asked(one: Host, catalogue: Catalogue) -> str:
     """The script that prints what the judges need beside the look and the ground."""
     script = f"{host_side('listening.sh')}listening\n"
     if one in catalogue.resolvers:
-        script += f"{host_side('unbound.sh')}{unbound.look_script(one)}"
+        script += f"{host_side('unbound.sh')}{unbound.look_script(one, catalogue)}"
     return script
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from inventory.catalogue import Host
+from inventory.catalogue import Catalogue, Host
 from tasks.quote import shell as word
 
 
-def question(host: Host) -> tuple[str, str]:
+def question(host: Host, catalogue: Catalogue) -> tuple[str, ...]:
     """The words that ask it of a host, where the text of unbound.sh is in front."""
-    return "unbound_beside", host.paths.resolver
+    trees = (sync.directory for sync in catalogue.syncs_of(host.name))
+    return "unbound_beside", host.paths.resolver, *trees
 
 
-def look_script(host: Host) -> str:
-    return f"{' '.join(word(part) for part in question(host))}\n"
+def look_script(host: Host, catalogue: Catalogue) -> str:
+    return f"{' '.join(word(part) for part in question(host, catalogue))}\n"
 
 
 def clashes(text: str) -> Iterator[str]:

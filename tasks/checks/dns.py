@@ -21,7 +21,7 @@ FORWARDER = "forwarder"  # in Survey.records, beside the names of the resolvers
 
 def questions(host: Host, catalogue: Catalogue) -> Iterator[Question]:
     if host in catalogue.resolvers:
-        yield Question(name=BESIDE, words=unbound.question(host))
+        yield Question(name=BESIDE, words=unbound.question(host, catalogue))
     yield Question(name=SPLIT, words=("as_json", "tailscale", "dns", "status", "--json"))
 
 
