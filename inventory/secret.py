@@ -56,9 +56,10 @@ def _from_env(name: str) -> str:
 
 
 def _from_file(name: str) -> str:
-    path = Path(name).expanduser()
     try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
+        return Path(name).expanduser().read_text(encoding="utf-8").rstrip("\n")
+    except RuntimeError as error:
+        raise InventoryError(f"file:{name}: nobody here has that home") from error
     except UnicodeDecodeError as error:
         raise InventoryError(f"file:{name}: is not UTF-8 text") from error
     except OSError as error:

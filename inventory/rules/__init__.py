@@ -7,14 +7,31 @@ from collections.abc import Callable, Iterator, Mapping
 
 from inventory.catalogue import Catalogue
 from inventory.errors import InventoryError
-from inventory.rules import former, front, hosts, mcp, paths, resolver, services, site, syncs
+from inventory.rules import (
+    former,
+    front,
+    hosts,
+    mcp,
+    paths,
+    resolver,
+    services,
+    site,
+    syncs,
+    trusted,
+)
 
 Rule = Callable[[Catalogue], Iterator[tuple[str, str]]]
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "hosts": (*hosts.RULES, former.hosts_were),
     "defaults": (*site.RULES, *paths.SITE_RULES, *resolver.RULES),
-    "services": (*services.RULES, former.services_were, *front.RULES, *syncs.RULES),
+    "services": (
+        *services.RULES,
+        former.services_were,
+        *front.RULES,
+        *syncs.RULES,
+        *trusted.RULES,
+    ),
     "mcp": (*mcp.RULES, *paths.MCP_RULES),
     "places": paths.HOST_RULES,
 }

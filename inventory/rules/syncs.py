@@ -1,5 +1,6 @@
 """Rules of the syncs in inventory/services.yaml: whose trees they are, and that they are apart."""
 
+import re
 from collections.abc import Iterator
 
 from inventory.catalogue import Catalogue
@@ -15,10 +16,11 @@ PASSING_FOLDERS = ("/dev", "/proc", "/run", "/sys", "/tmp", "/var/cache", "/var/
 OBEYED_FOLDERS = (
     *("/bin", "/boot", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"),
     *("/etc/alternatives", "/etc/apparmor.d", "/etc/apt", "/etc/bash_completion.d"),
-    *("/etc/cloud", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.monthly"),
-    *("/etc/cron.weekly", "/etc/cron.yearly", "/etc/dbus-1", "/etc/default", "/etc/dhcp"),
-    *("/etc/dpkg", "/etc/grub.d", "/etc/init.d", "/etc/initramfs-tools", "/etc/iproute2"),
-    *("/etc/kernel", "/etc/ld.so.conf.d", "/etc/logrotate.d", "/etc/modprobe.d"),
+    *("/etc/cloud", "/etc/containerd", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly"),
+    *("/etc/cron.monthly", "/etc/cron.weekly", "/etc/cron.yearly", "/etc/dbus-1", "/etc/default"),
+    *("/etc/dhcp", "/etc/docker", "/etc/dpkg", "/etc/grub.d", "/etc/init.d"),
+    *("/etc/initramfs-tools", "/etc/iproute2", "/etc/kernel", "/etc/ld.so.conf.d"),
+    *("/etc/logrotate.d", "/etc/modprobe.d"),
     *("/etc/modules-load.d", "/etc/needrestart", "/etc/netplan", "/etc/network"),
     *("/etc/networkd-dispatcher", "/etc/NetworkManager", "/etc/pam.d", "/etc/polkit-1"),
     *("/etc/ppp", "/etc/profile.d", "/etc/rc.d", "/etc/security", "/etc/skel", "/etc/ssh"),
@@ -29,6 +31,7 @@ OBEYED_FOLDERS = (
     *(f"/etc/rc{level}.d" for level in "0123456S"),
 )
 OBEYED_NAMES = (".ssh", ".gnupg")  # in anybody's home
+HOME = re.compile(r"/home/[^/]+")  # of somebody who logs in, maybe with sudo
 
 
 def syncs_join_two_edges(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -74,6 +77,18 @@ def synced_trees_are_nobody_elses(catalogue: Catalogue) -> Iterator[tuple[str, s
                 f"{sync.name}.directory",
                 f"{tree} is obeyed by the host itself: whoever breaks into one edge would own both",
             )
+        elif obeyed := _obeyed_below(tree):
+            yield (
+                f"{sync.name}.directory",
+                f"{tree} holds {obeyed}, which the host itself obeys: whoever breaks into one edge "
+                "would own both",
+            )
+
+
+def _obeyed_below(tree: str) -> str | None:
+    if HOME.fullmatch(tree):
+        return f"{tree}/.ssh"
+    return next((folder for folder in OBEYED_FOLDERS if within(folder, (tree,))), None)
 
 
 def synced_trees_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -138,7 +138,7 @@ def test_everything_is_found_at_once_and_nothing_is_written(
     doctor: Runbook, hosts: FakeHosts, site: Site
 ):
     site.change("defaults", "data.tunnel.credentials", "file:/nowhere/tunnel.json")
-    site.change("defaults", "data.access.service_token", "env:NO_SUCH_TOKEN")
+    site.change("defaults", "data.access.service_token", "file:~nobody-9/x")
     site.change("mcp", "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN", "file:/nowhere/mcp")
     hosts["vps1"].stub("caddy", "echo 2.6.2\n")
     hosts["vps1"].remove_tool("cloudflared")
@@ -151,7 +151,7 @@ def test_everything_is_found_at_once_and_nothing_is_written(
     said = " ".join(done.out.split())
     for words in (
         "data.tunnel.credentials: file:/nowhere/tunnel.json: No such file",
-        "data.access.service_token: env:NO_SUCH_TOKEN",
+        "data.access.service_token: file:~nobody-9/x: nobody here has that home",
         "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN: file:/nowhere/mcp: No such file",
         "data.domain is still the example's home.example",
         "data.access.team is still the example's example",

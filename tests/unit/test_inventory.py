@@ -1,14 +1,20 @@
 """What the inventory refuses, and in which words."""
 
+import json
+import re
 import string
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import InventoryError
+from inventory.levels import EXTRAS
 from inventory.load import load_catalogue
+from inventory.rules import refuse_contradictions
 from tests.site import ROOT, SETTINGS, Site
 
 
@@ -186,8 +192,11 @@ MISTAKES = [
         for folder in (
             *("/etc/cron.d", "/etc/sudoers.d", "/etc/pam.d", "/usr/sbin", "/root/.ssh/x"),
             *("/etc/systemd/network", "/etc/profile.d", "/usr/share/x", "/srv/ann/.ssh"),
+            "/etc/docker",
         )
     ),
+    ("services", "syncs.antigravity.directory", "/home/ann", "/home/ann holds /home/ann/.ssh, wh"),
+    ("services", "syncs.antigravity.directory", "/root/.config", "holds /root/.config/systemd, wh"),
     ("mcp", "servers.github.args", ["--token", "ghp_0123456789abc"], "args.1: looks like a secret"),
     ("mcp", "servers.github.args", ["--api-key", "Zm9vYmFyYmF6"], "args.1: looks like a secret"),
     ("mcp", "servers.github.args", ["--password=hunter2hunter2"], "args.0: looks like a secret"),
@@ -257,6 +266,41 @@ def test_a_mistake_is_refused_with_its_file_and_key_and_what_is_wrong(
     assert words in said
     assert f"{file}.yaml: " in said
     assert "Traceback" not in said and "pydantic" not in said
+
+
+IN_THE_TREE = [
+    ("mcp", "clients.code", {"path": "{}"}, "client code"),
+    ("mcp", "servers.github.env.TOKEN", "file:{}", "a secret"),
+    ("defaults", "data.journal.file", "{}", "data.journal.file"),
+    ("defaults", "data.metrics", {"file": "{}"}, "data.metrics.file"),
+    ("defaults", "data.tunnel.credentials", "file:{}", "a secret"),
+    ("hosts", "unraid.data.ssh", {"config": "{}"}, "to log in with"),
+    ("defaults", f"{EXTRAS}.key_file", "{}", "to log in with"),
+    ("defaults", f"{EXTRAS}.passphrase", "file:{}", "a secret"),
+    ("services", "services.plex.front", {"basic_auth": {"users": {"ann": "file:{}"}}}, "a secret"),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value", "what"), IN_THE_TREE)
+def test_nothing_that_we_read_or_write_as_root_lies_where_the_peer_of_a_sync_can_write(
+    site: Site, file: str, key: str, value: object, what: str
+):
+    path = "/var/lib/antigravity/of/ours"
+    written = json.loads(json.dumps(value).replace("{}", path))
+    site.change(file, key, written)
+    words = f"antigravity.directory: /var/lib/antigravity on vps[12] overlaps with {path} [(]{what}"
+    assert re.search(words, refusal(site))
+
+
+def test_neither_twinedge_nor_the_inventory_is_synced(site: Site, monkeypatch: pytest.MonkeyPatch):
+    site.change("services", "syncs.antigravity.directory", "/opt/twinedge/data")
+    load_catalogue(site.config)
+    monkeypatch.setattr("inventory.rules.trusted.CHECKOUT", "/opt/twinedge")
+    assert "on vps2 overlaps with /opt/twinedge (twinedge itself)" in refusal(site)
+    site.change("services", "syncs.antigravity.directory", "/srv/sites")
+    folder = replace(load_catalogue(site.config), config=Path("/srv/sites/mine/config.yaml"))
+    with pytest.raises(InventoryError, match=r"with /srv/sites/mine .the inventory"):
+        refuse_contradictions(folder, files={"hosts": "hosts.yaml"})
 
 
 @pytest.mark.parametrize(
