@@ -37,6 +37,11 @@ def named(catalogue: Catalogue) -> Iterator[Named]:
     for key, text in references(catalogue.site, "data"):
         renders = key == "data.tunnel.credentials"
         yield Named(place=f"{files['defaults']}: {key}", reference=text, renders=renders)
+    for service in catalogue.services.values():
+        for key, text in references(
+            service.front.basic_auth, f"services.{service.name}.front.basic_auth"
+        ):
+            yield Named(place=f"{files['services']}: {key}", reference=text, renders=True)
     for key, text in references(catalogue.mcp, ""):
         yield Named(place=f"{files['mcp']}: {key}", reference=text, renders=True)
     asked = dict.fromkeys(host.login.passphrase for host in catalogue.hosts.values())

@@ -190,8 +190,11 @@ def test_a_deploy_names_every_secret_that_it_lacks_with_its_key(
 ):
     site.change("defaults", "data.tunnel.credentials", "file:/nowhere/tunnel.json")
     site.change("mcp", "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN", "env:NO_SUCH_TOKEN")
+    login = {"users": {"ann": "file:/nowhere/ann.bcrypt"}, "open_paths": ["/ping"]}
+    site.change("services", "services.radarr.front", {"basic_auth": login})
     done = deploy("--apply")
     assert done.status == 2
+    assert "services.radarr.front.basic_auth.users.ann: file:/nowhere/ann.bcrypt" in done.err
     assert "data.tunnel.credentials: file:/nowhere/tunnel.json: No such file" in done.err
     assert "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN: env:NO_SUCH_TOKEN" in done.err
     assert not hosts["unraid"].mcp.exists()
