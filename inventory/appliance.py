@@ -9,7 +9,9 @@ from pydantic import BeforeValidator
 
 from inventory.fields import Name, Strict, host_name
 
-KEYS = ("hostname", "groups", "data")  # of its entry in hosts.yaml; of `data`, `ssh` alone
+KEYS = ("hostname", "groups", "data")  # of its entry in hosts.yaml; of `data`, DATA
+
+DATA = ("ssh", "was")
 
 
 def _address(value: Any) -> IPv4Address | IPv6Address | str:
@@ -30,9 +32,11 @@ class Appliance(Strict):
 
     Nothing is put there and nobody logs in to it. The edges ask its services at `address`: an
     IPv4 or IPv6 address, or a name that they resolve themselves (of MagicDNS, or of the LAN).
+    `was` is the name that it had before.
     """
 
     name: Name
+    was: Name | None = None
     address: Annotated[IPv4Address | IPv6Address | str, BeforeValidator(_address)]
 
     @property

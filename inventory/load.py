@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inventory import audiences, rules
-from inventory.appliance import KEYS, Appliance
+from inventory.appliance import DATA, KEYS, Appliance
 from inventory.catalogue import Catalogue, HealthCheck, Host, Service, Site, Sync
 from inventory.errors import InventoryError
 from inventory.levels import (
@@ -205,13 +205,14 @@ def _appliance(own: Level) -> Appliance:
     """Of what others say only `ssh: false` counts; its own entry may say nothing else."""
     data = own.content.get("data") or {}
     stray = [key for key in own.content if key not in KEYS]
-    stray += [f"data.{key}" for key in data if key != "ssh"]
+    stray += [f"data.{key}" for key in data if key not in DATA]
     if stray:
         raise InventoryError(
             f"{own.place(stray[0])}: has no meaning with ssh: false: nobody logs in to {own.name}"
         )
-    raw = {"name": own.name, "address": own.content.get("hostname")}
-    return _read(Appliance, raw, lambda key: own.place("hostname" if key == "address" else ""))
+    raw = {"name": own.name, "address": own.content.get("hostname"), "was": data.get("was")}
+    places = {"address": own.place("hostname"), "was": own.place("data.was")}
+    return _read(Appliance, raw, lambda key: places.get(key, own.place("")))
 
 
 def _host(levels: list[Level]) -> Host:

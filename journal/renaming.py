@@ -35,7 +35,10 @@ class Renames:
     def of(cls, catalogue: Catalogue) -> "Renames":
         return cls(
             services={one.was: one.name for one in catalogue.services.values() if one.was},
-            hosts={one.was: one.name for one in catalogue.hosts.values() if one.was},
+            hosts={
+                **{one.was: one.name for one in catalogue.hosts.values() if one.was},
+                **{one.was: one.name for one in catalogue.appliances.values() if one.was},
+            },
         )
 
     def service(self, name: str | None) -> str | None:

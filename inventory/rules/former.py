@@ -7,7 +7,8 @@ from inventory.catalogue import Catalogue
 
 def hosts_were(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     now = {name: host.was for name, host in catalogue.hosts.items()}
-    for name, problem in _wrong(now, (*catalogue.hosts, *catalogue.appliances)):
+    now |= {name: one.was for name, one in catalogue.appliances.items()}
+    for name, problem in _wrong(now, now):
         yield f"{name}.data.was", problem
 
 
@@ -21,6 +22,6 @@ def _wrong(now: Mapping[str, str | None], known: Collection[str]) -> Iterator[tu
     owner: dict[str, str] = {}
     for name, was in now.items():
         if was in known:
-            yield name, f"there is a {was} now: this is the name that {name} has no more"
+            yield name, f"{was!r} is somebody's name now; here stands one that {name} has no more"
         elif was and owner.setdefault(was, name) != name:
             yield name, f"{owner[was]} was {was} already"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inventory.errors import InventoryError
 from inventory.load import load_catalogue
 from inventory.watch import Alerts
 from journal.alerts.book import Book
@@ -97,6 +98,15 @@ def test_a_drill_of_before_is_the_last_one_of_the_name_of_now(history: History, 
     assert (drill.document["service"], drill.document["host"]) == ("start", "paris")
 
 
+def test_a_host_that_nobody_logs_in_to_has_a_former_name_too(site: Site):
+    entry = {"hostname": "192.168.1.10", "data": {"ssh": False, "was": "proxmox"}}
+    site.change("hosts", "pve", entry)
+    assert Renames.of(load_catalogue(site.config)).hosts == {"proxmox": "pve"}
+    site.change("hosts", "pve.data.was", "unraid")
+    with pytest.raises(InventoryError, match="'unraid' is somebody's name now"):
+        load_catalogue(site.config)
+
+
 def test_a_deploy_asks_before_it_what_the_service_was_called_and_tells_so(
     deploy: Runbook, site: Site, world: World
 ):
@@ -124,8 +134,8 @@ def test_a_former_name_that_is_somebodys_is_refused(site: Site, deploy: Runbook)
     site.change("hosts", "vps1.data", {"was": "vps2"})
     done = deploy()
     assert done.status == 2
-    assert "plex.was: there is a sonarr now" in done.err
-    assert "vps1.data.was: there is a vps2 now" in done.err
+    assert "plex.was: 'sonarr' is somebody's name now" in done.err
+    assert "vps1.data.was: 'vps2' is somebody's name now" in done.err
 
 
 def test_one_name_was_not_two_services(site: Site, deploy: Runbook):
