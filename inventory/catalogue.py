@@ -17,6 +17,7 @@ from inventory.access import Access, Allow, Cloudflare, Rules, Tailscale, ZeroTr
 from inventory.appliance import Appliance, at_port
 from inventory.fields import (
     Audience,
+    CaddyLines,
     Count,
     Days,
     DnsName,
@@ -385,13 +386,14 @@ class Site(Strict):
 
     `domains` are further ones that names may lie in. `access_from` are networks from which
     people come beside the tailnet, such as the LAN behind a subnet router that shows its
-    clients' own addresses.
+    clients' own addresses. `caddy` are own lines of a Caddyfile in front of every service.
     """
 
     domain: DnsName
     domains: tuple[DnsName, ...] = ()
     control: Name
     access_from: tuple[Network, ...] = ()
+    caddy: CaddyLines | None = None
     tunnel: Tunnel
     access: ZeroTrust
     cloudflare: Cloudflare | None = None

@@ -99,6 +99,35 @@ def _literal(value: str) -> str:
     return value
 
 
+# Whatever Caddy would bring in from elsewhere when it reads its file, so that no plan shows it.
+_BROUGHT = (
+    (r"\{\$", "{$NAME} is put in by whoever reads the file: write the value itself"),
+    (r"(?m)^\s*[\"`]?import\b", "import brings in what no plan shows: write the lines themselves"),
+    (r"\{(env|file|system)\.", "{env.…}, {file.…} and {system.…} tell what is on the edge"),
+)
+
+
+def _caddy_lines(value: str) -> str:
+    """Lines of a Caddyfile, for the inside of a block. Raises ValueError.
+
+    Caddy itself is asked on the edge what they do (`tasks.doctor.own_lines`); here is said what
+    can be seen without it.
+    """
+    depth = 0
+    for line in value.split("\n"):
+        _line(line.replace("\t", " "))
+        words = line.split()
+        depth += (words[-1:] == ["{"]) - (words == ["}"])
+        if depth < 0:
+            raise ValueError("closes a block that it has not opened: it would leave the service's")
+    if depth:
+        raise ValueError("leaves a block open")
+    for pattern, problem in _BROUGHT:
+        if re.search(pattern, value):
+            raise ValueError(problem)
+    return value
+
+
 _url = matching(
     r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
     "a web address such as https://mcp.example/sse",
@@ -273,6 +302,7 @@ ApiUrl = Annotated[str, AfterValidator(_api)]
 Line = Annotated[str, AfterValidator(_line)]
 TxtText = Annotated[Line, AfterValidator(_txt)]
 Text = Annotated[str, AfterValidator(_literal)]
+CaddyLines = Annotated[str, AfterValidator(_caddy_lines)]
 HeaderText = Annotated[str, AfterValidator(_line), AfterValidator(_literal)]
 RedirectTarget = Annotated[
     str,

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from inventory.fields import (
     Below,
+    CaddyLines,
     Flag,
     HeaderName,
     HeaderText,
@@ -166,8 +167,8 @@ class Front(Strict):
     `redirect` or `respond` the edges are all there is of it.
 
     In this order: whoever comes from outside `allow`, or sends one of the `refuse` headers, is
-    refused; `basic_auth`, then `forward_auth`; a body above `body_limit` is refused; `routes`, the
-    longest path first.
+    refused; `basic_auth`, then `forward_auth`; a body above `body_limit` is refused; the lines of
+    `caddy`, as they stand; `routes`, the longest path first.
     """
 
     allow: tuple[Network, ...] = ()
@@ -179,6 +180,7 @@ class Front(Strict):
     security_headers: Flag = False
     encode: Flag = False
     body_limit: Size | None = None
+    caddy: CaddyLines | None = None
     routes: Mapping[RoutePath, Route] = field(default_factory=dict)
     root: Path | None = None
     redirect: RedirectOrTarget | None = None
@@ -244,7 +246,7 @@ class Front(Strict):
         copied = {name.lower() for name in (self.forward_auth.copied if self.forward_auth else ())}
         for name in self.request_headers:
             problem = "names the visitor, which forward_auth does" if name.lower() in copied else ""
-            problem = problem or _ours(name)
+            problem = problem or unsettable(name)
             if problem:
                 yield f"request_headers.{name}", problem
         for name in self.response_headers:
@@ -260,7 +262,7 @@ _FRAMING = {
 }
 
 
-def _ours(name: str) -> str:
+def unsettable(name: str) -> str:
     """Why nobody may set a request header, or nothing."""
     plain = name.lower()
     if plain == "host":

@@ -35,6 +35,7 @@ SITE_KEYS = (
     "tunnel",
     "access",
     "access_from",
+    "caddy",
     "cloudflare",
     "tailscale",
     "tls",

@@ -15,7 +15,7 @@ from tasks import release, unbound
 from tasks.checks.finding import Finding, Status
 from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
-from tasks.doctor import ground, host, site
+from tasks.doctor import ground, host, own_lines, site
 from tasks.host import host_side
 from tasks.plan import make_plan
 from tasks.shell import HostError, Unreachable
@@ -73,7 +73,8 @@ def examine(edge: Edge) -> Diagnosis:
     def look(task: Task) -> Result:
         one = catalogue.hosts[task.host.name]
         beside = ground.look_script(one, catalogue, clock=True)
-        return release.look(task, one, files[one.name], also_asked(one, catalogue), beside)
+        also = also_asked(one, catalogue, files[one.name])
+        return release.look(task, one, files[one.name], also, beside)
 
     seen = edge.run(look)
     of_hosts = (
@@ -84,12 +85,13 @@ def examine(edge: Edge) -> Diagnosis:
     return Diagnosis(findings=(*of_site, *of_hosts))
 
 
-def also_asked(one: Host, catalogue: Catalogue) -> str:
-    """The script that prints what the judges need beside the look and the ground."""
+def also_asked(one: Host, catalogue: Catalogue, files: Sequence[ConfigFile]) -> str:
+    """The script that prints what the judges need beside the look and the ground, before `files`
+    are put there."""
     script = f"{host_side('listening.sh')}listening\n"
     if one in catalogue.resolvers:
         script += f"{host_side('unbound.sh')}{unbound.look_script(one, catalogue)}"
-    return script
+    return script + own_lines.look_script(files)
 
 
 def _readable(catalogue: Catalogue) -> Catalogue:

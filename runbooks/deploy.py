@@ -168,7 +168,7 @@ def look(session: Session, files: Files) -> Mapping[str, HostPlan]:
 
     def work(task: Task) -> Result:
         host = session.catalogue.hosts[task.host.name]
-        also = scripts[host.name] + also_asked(host, session.catalogue)
+        also = scripts[host.name] + also_asked(host, session.catalogue, files[host.name])
         beside = ground.look_script(host, session.catalogue)
         return release.look(task, host, files[host.name], also, beside)
 

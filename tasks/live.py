@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from tasks import listening, unbound
-from tasks.doctor import ground
+from tasks.doctor import ground, own_lines
 from tasks.doctor.ground import Ground
+from tasks.doctor.own_lines import Adapted
 from tasks.listening import Listening
 from tasks.member import Member
 
@@ -112,6 +113,7 @@ class HostState:
     keys: Mapping[str, HostKeys] = field(default_factory=dict)  # by purpose
     listening: Listening | None = None
     unbound_clashes: tuple[str, ...] = ()  # in words
+    adapted: Mapping[str, Adapted] = field(default_factory=dict)  # where there are own lines
     ground: Ground = field(default_factory=Ground)
     unmounted: tuple[str, ...] = ()  # mount points that our paths lie below and are not there
 
@@ -181,6 +183,7 @@ def parse_state(text: str, paths: Sequence[str]) -> HostState:
         listening=listening.parse(text),
         ground=ground.parse(text),
         unbound_clashes=tuple(unbound.clashes(text)),
+        adapted=own_lines.parse(text),
     )
 
 

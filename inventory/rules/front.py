@@ -48,7 +48,7 @@ def other_services_are_asked_as_they_may_be(catalogue: Catalogue) -> Iterator[tu
             problem = _unaskable(catalogue, service, name)
             if other and not problem:
                 leads = key.startswith("routes.")
-                problem = _leads_past(service, other) if leads else _cannot_sign_in(service, other)
+                problem = leads_past(service, other) if leads else _cannot_sign_in(service, other)
             if problem:
                 yield f"{service.name}.front.{key}", problem
 
@@ -66,7 +66,7 @@ def _unaskable(catalogue: Catalogue, service: Service, name: str) -> str:
     return ""
 
 
-def _leads_past(service: Service, other: Service) -> str:
+def leads_past(service: Service, other: Service) -> str:
     """Would somebody reach `other` below `service` who may not reach it by its own name?"""
     if STRICTNESS.index(other.access) > STRICTNESS.index(service.access):
         return (

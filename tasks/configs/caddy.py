@@ -9,7 +9,14 @@ from inventory.catalogue import Catalogue, Host, Service, Tls
 from inventory.errors import InventoryError
 from inventory.secret import Secret
 from inventory.upstream import Upstream
-from tasks.configs.caddy_front import asked, below, front, password_file
+from tasks.configs.caddy_front import (
+    asked,
+    below,
+    front,
+    password_file,
+    stands,
+    without_own_lines,
+)
 from tasks.configs.file import SERVICES, Activation, ConfigFile, Render
 from tasks.configs.replica import LEAVING, LEFT
 from tasks.host import host_side
@@ -33,12 +40,25 @@ HOME="$scratch" XDG_DATA_HOME="$scratch" XDG_CONFIG_HOME="$scratch" \\
 
 
 def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
+    bare = without_own_lines(catalogue)
+    return ConfigFile(
+        name="caddy",
+        path=host.paths.caddy,
+        text=_text(host, catalogue, render),
+        bare=_text(host, bare, render) if bare != catalogue else None,
+        tool=CADDY,
+        validate=f"passwords={word(_passwords(host))}\n{VALIDATE}",
+        activation=_activation(host, catalogue),
+    )
+
+
+def _text(host: Host, catalogue: Catalogue, render: Render) -> str:
     port = catalogue.site.tunnel.caddy_port
 
     def asking(name: str) -> Mapping[str, Any]:
         return _asking(host, catalogue, name, catalogue.services[name], None)
 
-    text = render(
+    return render(
         "caddy/Caddyfile.j2",
         admin=ADMIN_SOCKET,
         address=host.address,
@@ -63,17 +83,9 @@ def caddyfile(host: Host, catalogue: Catalogue, render: Render) -> ConfigFile:
             }
             for service in catalogue.web_services
         ],
-        fronts=any(service.front.stands for service in catalogue.web_services),
+        fronts=any(stands(service, catalogue) for service in catalogue.web_services),
         page=_page(host, catalogue),
         redirects=catalogue.redirects(host),
-    )
-    return ConfigFile(
-        name="caddy",
-        path=host.paths.caddy,
-        text=text,
-        tool=CADDY,
-        validate=f"passwords={word(_passwords(host))}\n{VALIDATE}",
-        activation=_activation(host, catalogue),
     )
 
 

@@ -38,7 +38,7 @@ def front(
     gives those of templates/caddy/ask.j2 for the service of that name; passwords lie in `folder`.
     """
     given = service.front
-    if not given.stands:
+    if not stands(service, catalogue):
         return None
     auth = given.forward_auth
     ways = [_way(path, route, service) for path, route in given.ways.items()]
@@ -60,10 +60,38 @@ def front(
         "secrets": [name for name in TELLING if name not in given.response_headers],
         "encode": given.encode,
         "body_limit": given.body_limit,
+        "own": [(place, _lines(text)) for place, text in own_lines(service, catalogue).items()],
         "ways": ways,
         "alone": _way("/", given.alone, service) if given.alone else None,
         "again": [*_again(given, ways, service, catalogue)],
     }
+
+
+def stands(service: Service, catalogue: Catalogue) -> bool:
+    """Is there anything in front of it?"""
+    return service.front.stands or bool(own_lines(service, catalogue))
+
+
+def own_lines(service: Service, catalogue: Catalogue) -> Mapping[str, str]:
+    """What an operator wrote himself that stands in front of the service, by its key."""
+    given = {"data.caddy": catalogue.site.caddy, "front.caddy": service.front.caddy}
+    return {key: text for key, text in given.items() if text is not None}
+
+
+def without_own_lines(catalogue: Catalogue) -> Catalogue:
+    """The catalogue with the places of all own lines, and none in them."""
+
+    def emptied(service: Service) -> Service:
+        own = service.front.caddy is not None
+        return replace(service, front=replace(service.front, caddy="")) if own else service
+
+    site = replace(catalogue.site, caddy=catalogue.site.caddy and "")
+    services = {name: emptied(service) for name, service in catalogue.services.items()}
+    return replace(catalogue, site=site, services=services)
+
+
+def _lines(text: str) -> list[Quoted]:
+    return [Quoted(line.rstrip()) for line in text.splitlines() if line.strip()]
 
 
 def _basic_auth(service: Service, folder: str) -> Mapping[str, Any] | None:

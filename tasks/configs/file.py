@@ -39,13 +39,15 @@ class ConfigFile:
     """One managed file; where `text` is None, a path at which no file may be.
 
     `validate` is POSIX sh with the staged copy as $1, and needs `tool`; `uses` are further
-    programs that it has no sense or less sense without. `folders` must exist for the config
+    programs that it has no sense or less sense without. `bare` is the text without the lines that
+    an operator wrote himself, where there are some. `folders` must exist for the config
     to make sense; the deploy makes missing ones.
     """
 
     name: str
     path: str
     text: str | None = field(repr=False)
+    bare: str | None = field(default=None, repr=False)
     owner: str = "root:root"
     mode: int = 0o644
     secret: bool = False

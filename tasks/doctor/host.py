@@ -11,7 +11,7 @@ from tasks import listening
 from tasks.checks.finding import Finding, Status
 from tasks.configs import caddy
 from tasks.configs.file import MADE_BY
-from tasks.doctor import firewall, ground
+from tasks.doctor import firewall, ground, own_lines
 from tasks.doctor.ground import Door, Held
 from tasks.live import HostState
 from tasks.plan import FileChange, HostPlan
@@ -173,6 +173,14 @@ def _neighbours(plan: HostPlan, host: Host, catalogue: Catalogue) -> Iterator[Fi
         yield _finding("neighbours", host, Status.WARN, seen=words)
 
 
+def _own_lines(plan: HostPlan, host: Host, catalogue: Catalogue) -> Iterator[Finding]:
+    adapted = plan.state.adapted
+    for key, words in own_lines.problems(adapted, host, catalogue) if host.is_edge else ():
+        yield _finding("own lines", host, Status.FAILED, subject=key, seen=f"{key}: {words}")
+    for key, words in own_lines.effects(adapted, host, catalogue):
+        yield _finding("own lines", host, Status.WARN, subject=key, seen=f"{key}: {words}")
+
+
 def _clock(plan: HostPlan, host: Host, _: Catalogue) -> Iterator[Finding]:
     if plan.state.ground.synchronised is False:
         yield _finding(
@@ -213,6 +221,7 @@ CHECKS: dict[str, Callable[[HostPlan, Host, Catalogue], Iterator[Finding]]] = {
     "ports": _ports,
     "firewall": _firewall,
     "neighbours": _neighbours,
+    "own lines": _own_lines,
     "clock": _clock,
     "files": _files,
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +11,11 @@ from inventory.catalogue import Catalogue
 from inventory.load import load_catalogue
 from inventory.source import Source
 from tasks.checks.finding import Finding, Status
-from tasks.doctor import ground
+from tasks.configs.file import ConfigFile
+from tasks.doctor import ground, own_lines
 from tasks.doctor.ground import Ground, Held
 from tasks.doctor.host import judge
+from tasks.doctor.own_lines import Adapted
 from tasks.live import HostState
 from tasks.plan import make_plan
 from tests.runbook import Runbook
@@ -28,6 +31,14 @@ END
 SYSTEMCTL = """
 printf 'Id=caddy.service\\nLoadState=loaded\\nActiveState=active\\n\\n'
 printf 'Id=unbound.service\\nLoadState=not-found\\nActiveState=inactive\\n'
+"""
+# Knows "all well" alone.
+ADAPTS = """
+read -r line
+case $line in
+all*) printf '{"a": ["%s"]}' "$line" ;;
+*) echo noise >&2; echo '{"msg": "line 1: no"}' >&2; exit 1 ;;
+esac
 """
 
 
@@ -237,3 +248,27 @@ def test_a_key_at_the_wrong_level_is_refused_with_the_right_one(
     done = doctor()
     assert done.status == 2
     assert words in done.err
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_hosts_caddy_says_what_it_makes_of_own_lines(host: FakeHost, shell: str):
+    host.use_shell(shell)
+    host.stub("caddy", ADAPTS)
+    file = ConfigFile(name="caddy", path="/c", text="all well\n" * 999, bare="not so\n")
+    script = own_lines.look_script([file, replace(file, bare=None)])
+    told = own_lines.parse(host.run(script.encode()).stdout.decode())
+    assert told == {"with": Adapted(config={"a": ["all well"]}), "bare": Adapted(why="line 1: no")}
+
+
+def test_a_deploy_shows_own_lines_and_refuses_those_that_caddy_refuses(
+    deploy: Runbook, hosts: FakeHosts, site: Site
+):
+    lines = "@old path /old/*\nredir @old /new"
+    site.change("services", "services.organizr.front", {"caddy": lines})
+    for name in ("vps1", "vps2"):
+        hosts[name].stub("caddy", "case $1 in adapt) echo 'no redir' >&2; exit 1 ;; esac\n")
+    refused = deploy("--apply", "--diff")
+    assert refused.status == 1 and "vps1: caddy: Caddy refuses own lines: no redir" in refused.err
+    assert "redir @old /new" in refused.out
+    assert "nothing was changed on any host" in refused.err
+    assert not hosts["vps1"].path("/etc/caddy/Caddyfile").exists()

@@ -29,7 +29,7 @@ VALUES: tuple[Any, ...] = (
     443, 2019, 8081, 20241, 65535, 65536, 7878, "7878", 3001,
 )  # fmt: skip
 KEYS = ("", " ", "x", "on", "1", "hosts", "primary", "data", "port", "name", "<<", "__class__",
-        "ssh_strict", "front", "refuse", "headers", "User-Agent", "/",
+        "ssh_strict", "front", "caddy", "refuse", "headers", "User-Agent", "/",
         "\u202ex", "a" * 200)  # fmt: skip
 SNIPPETS = (
     "\t", "  ", "\n", ":", "-", "'", '"', "{", "}", "[", "]", "#", "&a ", "*a ",

@@ -60,8 +60,11 @@ def _rendered(config: Path) -> Iterator[ConfigFile]:
     outcome = session.run(lambda task: render_configs(task, session.catalogue, "0" * 40))
     assert not outcome.errors, outcome.errors
     own_ca = session.catalogue.site.tls.mode == "internal"  # else its Caddy needs what a site has
-    for files in outcome.done.values():
-        yield from (f for f in files if f.text is not None and (own_ca or f.name != "caddy"))
+    for file in (file for files in outcome.done.values() for file in files):
+        # Own lines are Caddy's to refuse, in a deploy's look.
+        is_ours = file.name != "caddy" or (own_ca and file.bare is None)
+        if file.text is not None and is_ours:
+            yield file
 
 
 def _misread(file: ConfigFile) -> str:
