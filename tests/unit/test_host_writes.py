@@ -21,6 +21,7 @@ DRILL = (*RELEASE, "drill.sh")
 UNITS = "/etc/systemd/system"
 FRONT = """\
 state=/disk home=/disk keys=/disk name=one directory=/disk/tree user=root lsyncd_config=/none
+export TREE=/disk/tree
 purpose=sync owner=root mask=077
 init=systemd id=r2 token=t holder=me window=60 lease=60 keep=5 step_timeout=5 break_lock=no
 """
@@ -29,6 +30,8 @@ while [ "$1" != -f ]; do shift; done
 echo private > "$2" && echo public > "$2.pub"
 """
 IN_R2 = "release=/disk/releases/r2; "
+LISTED = {"/disk/current": "r2\n", "/disk/releases/r2/meta": "commit a\nhost vps9 100.64.0.9\n"}
+GO = "#!/bin/bash\n/usr/local/sbin/emhttp\n"
 MANIFEST = (
     f"1 0644 root:root {'0' * 64} {hashlib.sha256(OLD.encode()).hexdigest()} - app /disk/app\n"
 )
@@ -123,8 +126,45 @@ WRITINGS = {
         scripts=RELEASE,
         call="boot_line",
         disk="/boot/config",
-        before={"/boot/config/go": "#!/bin/bash\n/usr/local/sbin/emhttp\n"},
+        before={"/boot/config/go": GO},
         made="/boot/config/go",
+    ),
+    "what Unraid does at boot no more": Writing(
+        scripts=(*RELEASE, "retire.sh"),
+        call="init=none state=/none/state; leave",
+        disk="/boot/config",
+        before={"/boot/config/go": f"{GO}true # twinedge: back to the last confirmed release\n"},
+        made="/boot/config/go",
+    ),
+    "the hosts of the site": Writing(
+        scripts=(*RELEASE, "members.sh"),
+        call="list_hosts",
+        before=LISTED,
+        given=b"vps1 100.64.0.1\n",
+        made="/disk/releases/r2/meta",
+    ),
+    "a host that has left": Writing(
+        scripts=(*RELEASE, "members.sh"),
+        call="forget vps9",
+        before=LISTED,
+        made="/disk/releases/r2/meta",
+    ),
+    "a tree before its repair": Writing(
+        scripts=("write.sh", "sync_look.sh"),
+        call="in_tree() { head -c 9000 /dev/urandom; }; save s1",
+        made="/disk/one/repairs/s1.tar.gz",
+    ),
+    "what is put back into a tree": Writing(
+        scripts=("sync_trees.sh",),
+        call="put_back /disk/kept /disk/replaced",
+        before={"/disk/kept/app": "kept\n", "/disk/tree/app": OLD},
+        made="/disk/tree/app",
+    ),
+    "a tree's canary": Writing(
+        scripts=("sync_trees.sh",),
+        call="canary words",
+        made="/disk/tree/twinedge-canary",
+        syncs=False,  # it stands in the tree, which it would see on
     ),
     "the restore's unit": Writing(
         scripts=DRILL,
