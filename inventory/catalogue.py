@@ -238,6 +238,12 @@ class Service(Strict):
         """Host names, in the order in which they are asked."""
         return (self.primary, *self.fallback) if self.primary else self.hosts
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where it listens: its own port, and those that paths lead to."""
+        routed = (route.port for route in self.front.routes.values() if route.port)
+        return tuple(dict.fromkeys((self.port, *routed)))
+
     def named_in(self, domain: str) -> "Service":
         """With every name in full; those for plain HTTP stay as they are typed."""
         return replace(

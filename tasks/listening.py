@@ -28,10 +28,14 @@ class Listening:
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """A service that answers beside Caddy, at `address` of its host. `is_public`: to anybody."""
+    """A service that answers beside Caddy, at `address` and `port` of its host.
+
+    `is_public`: to anybody. The port may be another of the service's, to which a path leads.
+    """
 
     service: Service
     address: Address
+    port: int
     is_public: bool
 
 
@@ -97,18 +101,19 @@ def exposures(host: Host, catalogue: Catalogue, listening: Listening) -> Iterato
     for service in catalogue.services.values():
         if host.name not in service.placements:
             continue
-        for address in sorted(_reached(listening, service), key=str):
-            if address == host.address or any(address in network for network in allowed):
-                continue
-            private = any(address in network for network in PRIVATE)
-            yield Exposure(service=service, address=address, is_public=not private)
+        for port in service.ports:
+            for address in sorted(_reached(listening, service, port), key=str):
+                if address == host.address or any(address in network for network in allowed):
+                    continue
+                private = any(address in network for network in PRIVATE)
+                yield Exposure(service=service, address=address, port=port, is_public=not private)
 
 
-def _reached(listening: Listening, service: Service) -> set[Address]:
+def _reached(listening: Listening, service: Service, wanted: int) -> set[Address]:
     hows = ("tcp", "udp") if service.kind == "dns" else ("tcp",)
     found: set[Address] = set()
     for how, address, port in listening.sockets:
-        if how not in hows or port != service.port or address.is_loopback:
+        if how not in hows or port != wanted or address.is_loopback:
             continue
         if address.is_unspecified:
             # `::` takes IPv4 as well, unless a program says otherwise; few do.
@@ -124,6 +129,6 @@ def warnings(host: Host, catalogue: Catalogue, listening: Listening | None) -> I
     for found in exposures(host, catalogue, listening) if listening else ():
         who = "ANYBODY" if found.is_public else "its network"
         yield (
-            f"{found.service.name} listens on {found.address}:{found.service.port} too: {who} "
+            f"{found.service.name} listens on {found.address}:{found.port} too: {who} "
             f"reaches it there, past Caddy and Access"
         )

@@ -186,7 +186,7 @@ class Inquiry:
         if not self._wants("host"):
             return {}
         found = [
-            (one.name, str(e.address), e.service.port)
+            (one.name, str(e.address), e.port)
             for one in self.session.hosts
             if one.name in seen and one.name != socket.gethostname()
             for e in doors.exposures(

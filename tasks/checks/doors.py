@@ -54,7 +54,7 @@ def _judge(survey: Survey, host: Host, found: tuple[Exposure, ...] | None) -> It
 def _status(survey: Survey, host: str, exposure: Exposure) -> Status:
     """Nobody is alarmed by a network at home, a stranger whom Cloudflare lets in anyway, or a
     door that was tried and is shut by a firewall."""
-    tried = survey.doors.get((host, str(exposure.address), exposure.service.port))
+    tried = survey.doors.get((host, str(exposure.address), exposure.port))
     harmless = not exposure.is_public or exposure.service.access == "open" or tried is False
     return Status.WARN if harmless else Status.FAILED
 
@@ -64,8 +64,9 @@ def _seen(survey: Survey, host: str, found: list[Exposure]) -> str:
     for exposure in found:
         address = str(exposure.address)
         who = "ANYBODY MAY ENTER" if exposure.is_public else "its network may enter"
-        door = (host, address, exposure.service.port)
+        door = (host, address, exposure.port)
         if door in survey.doors:
             who = f"{who}, {'tried' if survey.doors[door] else 'shut'} from {survey.here},"
-        words.append(f"{who} at {address}")
+        at = address if exposure.port == exposure.service.port else f"{address}:{exposure.port}"
+        words.append(f"{who} at {at}")
     return "; ".join(words) or "on the tailnet and on loopback alone"

@@ -88,6 +88,14 @@ def test_a_service_on_a_public_address_is_a_loud_finding(edge: Edge, socket: str
     assert "ANYBODY MAY ENTER, tried from vps2, at 203.0.113.9" in told(edge, "unraid", text).seen
 
 
+def test_the_port_that_a_path_leads_to_is_looked_at_as_the_services_own(site: Site):
+    site.change("services", "services.plex.front.routes", {"/admin": {"port": 9000}})
+    edge = Edge(load_catalogue(site.config))
+    fault = told(edge, "unraid", f"listens tcp 097100CB:2328\n{HOME}")
+    assert (fault.status, fault.service) == (Status.FAILED, "plex")
+    assert fault.seen == "ANYBODY MAY ENTER at 203.0.113.9:9000"
+
+
 def test_a_firewall_in_front_of_it_makes_it_a_warning(edge: Edge):
     edge.doors["unraid", "203.0.113.9", PLEX] = False
     fault = told(edge, "unraid", "listens tcp 097100CB:7E90\n")
