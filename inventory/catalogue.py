@@ -33,6 +33,7 @@ from inventory.fields import (
     Port,
     Seconds,
     SecretText,
+    Status,
     Strict,
     TailnetAddress,
     Unit,
@@ -167,7 +168,7 @@ class HealthCheck(Strict):
     """
 
     path: UrlPath
-    status: int = 200
+    status: Status = 200
     body: Line = ""
     interval: Seconds = 10.0  # system.md
     timeout: Seconds = 2.0  # 5 s would find a hang 3 s later

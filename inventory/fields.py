@@ -178,6 +178,13 @@ def one_or_many(value: Any) -> Any:
     return [] if value is None else [value] if isinstance(value, str) else value
 
 
+def _no_flag(value: Any) -> Any:
+    """YAML's `yes` is no number, though Python counts with it. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError(f"should be a number, not {str(value).lower()}")
+    return value
+
+
 def is_reference(text: str) -> bool:
     """Does `text` say where a secret is?"""
     return text.partition(":")[0] in SECRET_SCHEMES
@@ -334,6 +341,11 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
-Seconds = Annotated[float, Field(ge=0.01, le=3600)]  # what configs are told in milliseconds
-Wait = Annotated[float, Field(ge=0.01, le=86400)]  # seconds until an answer begins
+Seconds = Annotated[
+    float, BeforeValidator(_no_flag), Field(ge=0.01, le=3600)
+]  # what configs are told in milliseconds
+Status = Annotated[int, Field(ge=100, le=599)]  # of an answer over HTTP
+Wait = Annotated[
+    float, BeforeValidator(_no_flag), Field(ge=0.01, le=86400)
+]  # seconds until an answer begins
 Span = Annotated[timedelta, BeforeValidator(span)]

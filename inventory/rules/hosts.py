@@ -45,6 +45,14 @@ def addresses_are_on_the_tailnet(catalogue: Catalogue) -> Iterator[tuple[str, st
             )
 
 
+def own_addresses_tell_hosts_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """By it a host is known to be the right one."""
+    for host in catalogue.hosts.values():
+        problem = _no_host_has(host.own_address) if host.ssh.own_address else None
+        if problem:
+            yield f"{host.name}.data.ssh.own_address", f"{host.own_address} {problem}"
+
+
 def appliances_are_elsewhere(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     ours = {
         name: service.name
@@ -96,6 +104,7 @@ RULES = (
     something_exists,
     addresses_are_unique,
     addresses_are_on_the_tailnet,
+    own_addresses_tell_hosts_apart,
     appliances_are_elsewhere,
     hosts_can_be_logged_in_to,
 )

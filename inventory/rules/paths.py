@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 
 from inventory.catalogue import Catalogue, Host
-from inventory.rules.syncs import OBEYED_FOLDERS, SYSTEM_FOLDERS
+from inventory.rules.syncs import HOME, OBEYED_FOLDERS, SYSTEM_FOLDERS
 from inventory.rules.words import nested, within
 
 FOLDERS = ("units", "state")  # of `paths`; all others are files
 SHARED = {"units", "lsyncd_unit"}  # a unit lies among the units
 OURS = {"state", "look"}  # by default, on a host without systemd
-UNSERVED = ("/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/twinedge", "/var/log")
+UNSERVED = (
+    *("/dev", "/etc", "/proc", "/root", "/sys", "/var/backups", "/var/lib/caddy"),
+    *("/var/lib/twinedge", "/var/log"),
+)
 
 
 def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
@@ -61,7 +64,7 @@ def unservable(catalogue: Catalogue, host: Host, folder: str, *, but: str = "") 
     """
     if any(within(system, (folder,)) for system in SYSTEM_FOLDERS):
         return f"{folder} belongs to the system, and all that lies in it would be served"
-    if within(folder, (*UNSERVED, *OBEYED_FOLDERS)):
+    if within(folder, (*UNSERVED, *OBEYED_FOLDERS)) or HOME.fullmatch(folder):
         return f"{folder} is no place to serve: name a folder of its own, such as /srv/twinedge"
     trees = [
         (f"sync {sync.name}", sync.directory)
