@@ -35,7 +35,7 @@ from runbooks.lines import out, say, tell
 from runbooks.remember import existing_history
 from runbooks.survey.matrix import STYLES
 
-NAME, SHARE, WATCHED = 22, 9, 6  # columns of a table's name, and of its two numbers
+NAME, SHARE, WATCHED = 21, 9, 6  # columns of a table's name, and of its two numbers
 
 EPILOG = """\
 Times are UTC. Time in which nobody looked is unknown: it counts neither way,

@@ -15,6 +15,7 @@ from tests.clouds import LOOKS, USER, Clouds
 from tests.outsides import MARK, World
 from tests.runbook import Runbook
 from tests.site import Site
+from tests.width import too_wide
 
 PLEX, RADARR = "plex.home.example", "radarr.home.example"
 
@@ -58,6 +59,13 @@ def test_a_look_shows_every_step_and_changes_nothing(world: World, run: Runbook)
     assert "waits until its application is there" in done.out
     assert world.clouds.changes == []
     assert USER not in done.out + done.err
+
+
+def test_in_a_pipe_no_line_is_over_80_columns(
+    world: World, run: Runbook, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("COLUMNS")
+    assert too_wide(run()) == []
 
 
 def test_a_token_that_may_only_read_suffices_to_look(world: World, run: Runbook):

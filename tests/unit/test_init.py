@@ -12,6 +12,7 @@ from tests.runbook import Runbook
 from tests.site import ROOT, SETTINGS, Site
 from tests.unit.fakehosts import FakeHosts
 from tests.unit.test_source import git
+from tests.width import too_wide
 
 
 @pytest.fixture
@@ -43,9 +44,11 @@ def test_a_new_site_is_a_clean_repository_with_every_file_that_its_settings_name
     init: Runbook, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("runbooks.init.ROOT", checkout)
+    monkeypatch.delenv("COLUMNS")
     made = tmp_path / "edge"
     done = init(str(made))
     assert (done.status, done.err) == (0, "")
+    assert too_wide(done) == []
     assert f"export TWINEDGE_CONFIG={made}/config.yaml" in done.out
     assert load_catalogue(made / "config.yaml").services["plex"].title == "Films"
     assert root_of(made / "config.yaml") == made
