@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from runbooks.flags import add_change_flags, parser
+from runbooks.flags import add_change_flags, add_diff_flag, parser
 
 PREVIOUS = "previous"
 EPILOG = """\
@@ -29,6 +29,7 @@ def flags() -> ArgumentParser:
         "--to", metavar="RELEASE", help=f"the release to return to: an id, or `{PREVIOUS}`"
     )
     add_change_flags(made)
+    add_diff_flag(made)
     return made
 
 
@@ -47,10 +48,11 @@ from runbooks.remember import remembered
 from runbooks.transaction import begin, introduce
 from runbooks.transaction.gate import Change, Gate
 from runbooks.transaction.rollout import Rollout
-from runbooks.transaction.show import show_outcomes
-from tasks import release
+from runbooks.transaction.show import show_diffs, show_outcomes
+from tasks import earlier, release
 from tasks.configs.file import ABSENT
 from tasks.live import HostState, ReleaseInfo, Releases
+from tasks.plan import FileChange
 from tasks.release import Run
 
 
@@ -75,12 +77,15 @@ def rollback(arguments: Namespace) -> int:
         tell(host, "has no release before the one that it runs, and stays on that")
     todo = {host: t for host, t in targets.items() if t.id != found[host].current}
     blind = [host for host, t in todo.items() if _ends_look(session, host, found[host], t)]
+    read = {} if arguments.apply else _differences(session, found, todo)
     for host, target in targets.items():
-        for n, words in enumerate(_change(found[host], target)):
+        for n, words in enumerate(_change(found[host], target, read.get(host, {}))):
             tell("" if n else host, words)
         if host in blind:
             words = "would let no stand-in look any more: that release has no program for it"
             tell("", words)
+    if arguments.diff:
+        show_diffs((host, change) for host, of in read.items() for change in of.values())
     if not arguments.apply and todo:
         tell_how_to_apply()
     if not arguments.apply or not todo:
@@ -233,23 +238,40 @@ def _target(host: str, releases: Releases, wanted: str) -> ReleaseInfo | None:
     return target
 
 
-def _change(releases: Releases, target: ReleaseInfo) -> Iterator[str]:
-    """From which release to which, and each file that changes with it."""
+def _differences(
+    session: Session, found: Mapping[str, Releases], todo: Mapping[str, ReleaseInfo]
+) -> Mapping[str, Mapping[str, FileChange]]:
+    """Host -> path -> what would change in the file, as far as everybody may read it."""
+    hosts = session.catalogue.hosts
+
+    def read(task: Task) -> Result:
+        name = task.host.name
+        return earlier.changes(task, hosts[name], todo[name].id, found[name].current or "")
+
+    outcome = session.run(read, todo)
+    begin.refuse_errors(outcome)
+    return outcome.done
+
+
+def _change(
+    releases: Releases, target: ReleaseInfo, read: Mapping[str, FileChange]
+) -> Iterator[str]:
+    """From which release to which, and each file that changes with it; `read` by path."""
     current = releases.find(releases.current)
     if current is None or current.id == target.id:
         yield f"stays on {target.id}"
         return
     yield f"{current.id} -> {target.id} (commit {target.commit})"
-    paths = [*target.digests, *(path for path in current.digests if path not in target.digests)]
-    files = [f"{kind} {path}" for path in paths if (kind := _kind(current, target, path))]
-    yield from files or ["would change no file"]
+    for path in (paths := _paths(current, target)):
+        extent = f" {read[path].extent}" if path in read else ""
+        yield f"{_kind(current, target, path)} {path}{extent}"
+    if not paths:
+        yield "would change no file"
 
 
 def _kind(current: ReleaseInfo, target: ReleaseInfo, path: str) -> str:
-    """What becomes of a file: `new`, `changed` or `removed`; "" where it stays as it is."""
+    """What becomes of a file in which they differ."""
     before, after = (one.digests.get(path, ABSENT) for one in (current, target))
-    if before == after:
-        return ""
     return "new" if before == ABSENT else "removed" if after == ABSENT else "changed"
 
 
@@ -265,7 +287,8 @@ def _show(found: Mapping[str, Releases], repository: Path) -> None:
             tell(host if n == 0 else "", f"{one.id}  {made}{note}")
             subject = _subject(repository, one.commit.removesuffix("-dirty"))
             before = releases.find(one.parent)
-            changed = f"changed: {_paths(before, one)}" if before else "the first that is left"
+            paths = ", ".join(_paths(before, one)) or "no file" if before else ""
+            changed = f"changed: {paths}" if before else "the first that is left"
             tell("", f"  {f'{subject}; ' if subject else ''}{changed}")
 
 
@@ -275,10 +298,10 @@ def _subject(repository: Path, commit: str) -> str | None:
     return git(repository, "log", "-1", "--format=%s", commit) if is_hash else None
 
 
-def _paths(one: ReleaseInfo, other: ReleaseInfo) -> str:
+def _paths(one: ReleaseInfo, other: ReleaseInfo) -> list[str]:
     """The files in which two releases differ."""
-    paths = sorted(set(one.digests.items()) ^ set(other.digests.items()))
-    return ", ".join(dict.fromkeys(path for path, _ in paths)) or "no file"
+    both = {**one.digests, **other.digests}
+    return [p for p in both if one.digests.get(p, ABSENT) != other.digests.get(p, ABSENT)]
 
 
 def _product(one: ReleaseInfo) -> str:

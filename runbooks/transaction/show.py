@@ -1,7 +1,7 @@
 """Plans, their outcome, and the timers of the jobs, as an operator reads them."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -22,18 +22,18 @@ STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def show_plans(plans: Mapping[str, HostPlan], *, diff: bool) -> None:
-    """What each host would get, file by file; with `diff` every changed line behind it, in a
-    pager on a terminal."""
-    if not diff:
-        _summaries(plans)
-        return
+    """What each host would get, file by file; with `diff` every changed line behind it."""
+    _summaries(plans)
+    if diff:
+        show_diffs((plan.host, change) for plan in plans.values() for change in plan.changes)
+
+
+def show_diffs(changes: Iterable[tuple[str, FileChange]]) -> None:
+    """Every changed line of each host's files: in a pager on a terminal."""
     os.environ.setdefault("LESS", "-RFX")  # colours, and no pager for what fits
     with out.pager(styles=True) if out.is_terminal else nullcontext():
-        _summaries(plans)
-        out.print()
-        for plan in plans.values():
-            for change in plan.changes:
-                _show_change(plan, change)
+        for host, change in changes:
+            _show_change(host, change)
 
 
 def _summaries(plans: Mapping[str, HostPlan]) -> None:
@@ -100,8 +100,8 @@ def _done(rollout: Rollout, plans: Mapping[str, HostPlan]) -> Iterator[tuple[str
         yield host, f"{count} file{'s'[: count != 1]} put in place; activated: {activated}"
 
 
-def _show_change(plan: HostPlan, change: FileChange) -> None:
-    for line in change.diff(plan.host):
+def _show_change(host: str, change: FileChange) -> None:
+    for line in change.diff(host):
         style = "bold" if line.startswith(("+++", "---")) else STYLES.get(line[:1], "")
         out.print(Text(line, style=style))
     out.print()

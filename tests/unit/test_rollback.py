@@ -6,7 +6,7 @@ import pytest
 
 from tests.runbook import Runbook
 from tests.site import Site
-from tests.unit.fakehosts import FakeHosts
+from tests.unit.fakehosts import SHELLS, FakeHosts
 
 MCP = "/etc/mcp/mcp.json"
 ADDED = "/etc/unbound/more.d/twinedge.conf"
@@ -99,3 +99,24 @@ def test_a_host_without_a_previous_release_stays_and_the_others_return(
     assert (done.status, done.err) == (0, "")
     assert "unraid    has no release before the one that it runs, and stays" in done.out
     assert hosts["vps1"].mcp.read_text() == before
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_look_shows_what_would_change_in_each_file_and_no_secret(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site, shell: str
+):
+    hosts["vps1"].use_shell(shell)
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    site.change("hosts", "vps1.data.paths.resolver", ADDED)
+    assert deploy("--apply").status == 0
+    looked = rollback("--to", "previous", "--host", "vps1")
+    assert (looked.status, looked.err) == (0, "")
+    assert "changed /etc/caddy/Caddyfile +" in looked.out and "@@" not in looked.out
+    assert f"removed {ADDED} +0 -" in looked.out
+    assert looked.out.splitlines()[-1].endswith(
+        "python runbooks/rollback.py --to previous --host vps1 --apply"
+    )
+    whole = rollback("--to", "previous", "--host", "vps1", "--diff").out
+    assert "+https://plex.home.example" in whole and "-https://movies.home.example" in whole
+    assert "TunnelSecret" not in whole
