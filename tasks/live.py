@@ -11,6 +11,7 @@ from tasks import listening, unbound
 from tasks.doctor import ground, own_lines
 from tasks.doctor.ground import Ground
 from tasks.doctor.own_lines import Adapted
+from tasks.heard import heard
 from tasks.listening import Listening
 from tasks.member import Member
 
@@ -212,7 +213,7 @@ def _live_file(values: str) -> LiveFile:
         mode=int(mode, 8),
         owner=owner,
         modified=_time(modified),
-        text=None if content == "- " else base64.b64decode(content).decode(errors="replace"),
+        text=None if content == "- " else heard(base64.b64decode(content)),
     )
 
 

@@ -15,6 +15,7 @@ from inventory.catalogue import Host
 from inventory.secret import redact
 from tasks import shell
 from tasks.configs.file import ABSENT, ConfigFile
+from tasks.heard import heard
 from tasks.host import host_side
 from tasks.live import HostState, claimed_paths, parse_releases, parse_state
 from tasks.member import Member
@@ -314,4 +315,4 @@ def _failure(output: shell.Output) -> str:
 
 
 def _unpack(message: str) -> str:
-    return base64.b64decode(message).decode(errors="replace").strip()
+    return heard(base64.b64decode(message)).strip()

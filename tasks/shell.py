@@ -15,6 +15,7 @@ import paramiko
 from nornir.core.task import Task
 
 from inventory.errors import TwinedgeError
+from tasks.heard import heard
 from tasks.host import host_side
 from tasks.quote import shell as word
 from tasks.ssh import refused
@@ -184,7 +185,7 @@ def _forget(task: Task) -> None:
 
 def _drain(receive: Callable[[int], bytes]) -> str:
     """Everything up to the end of one stream of a channel."""
-    return b"".join(iter(lambda: receive(CHUNK), b"")).decode(errors="replace")
+    return heard(b"".join(iter(lambda: receive(CHUNK), b"")))
 
 
 def _lost(error: Exception, timeout: float) -> str:

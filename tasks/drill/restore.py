@@ -16,6 +16,7 @@ from inventory.errors import Exit
 from inventory.secret import redact
 from tasks import shell
 from tasks.drill.faults import Fault
+from tasks.heard import heard
 from tasks.host import host_side
 from tasks.live import HostState, parse_state
 from tasks.quote import shell as word
@@ -120,7 +121,7 @@ def parse(text: str) -> DrillState:
 
 
 def _reply(packed: str) -> Reply:
-    body, _, status = base64.b64decode(packed).decode(errors="replace").rpartition("\n")
+    body, _, status = heard(base64.b64decode(packed)).rpartition("\n")
     return Reply(status=int(status) if status.isdigit() and status != "000" else None, body=body)
 
 

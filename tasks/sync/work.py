@@ -11,6 +11,7 @@ from inventory.catalogue import Host, Sync
 from tasks import release, shell
 from tasks.checks.sync import left_out
 from tasks.configs.sync import home
+from tasks.heard import heard
 from tasks.host import host_side, in_trees
 from tasks.quote import shell as word
 
@@ -63,9 +64,11 @@ def kept(text: str, host: str) -> list[Kept]:
     for line in text.splitlines():
         stamp, size, encoded = line.split(" ")
         if size == "how":
-            found.append(Kept(stamp=stamp, host=host, how=_decoded(encoded)))
+            found.append(Kept(stamp=stamp, host=host, how=heard(base64.b64decode(encoded))))
         else:
-            found.append(Kept(stamp=stamp, host=host, path=_decoded(encoded), size=int(size)))
+            found.append(
+                Kept(stamp=stamp, host=host, path=heard(base64.b64decode(encoded)), size=int(size))
+            )
     return found
 
 

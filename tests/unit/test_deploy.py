@@ -49,6 +49,20 @@ def test_a_look_is_a_summary_by_host_and_file_that_fits_80_columns_and_says_how_
         assert max(map(len, said.out.splitlines())) <= 80
 
 
+def test_what_a_broken_in_host_says_or_has_in_its_files_steers_no_terminal(
+    deploy: Runbook, hosts: FakeHosts
+):
+    steering = "\x1b]0;owned\x07\x9b2J"
+    vps1 = hosts["vps1"]
+    vps1.path(CADDYFILE).parent.mkdir(parents=True)
+    vps1.path(CADDYFILE).write_text(f"# {steering}\n")
+    vps1.stub("cloudflared", f"printf 'no{steering}\\n' >&2; exit 1\n")
+    looked, refused = deploy("--diff"), deploy("--apply")
+    assert "owned" in looked.out and "owned" in refused.err
+    said = f"{looked.out}{looked.err}{refused.out}{refused.err}"
+    assert not {"\x1b", "\x07", "\x9b"} & {*said}
+
+
 def test_debians_own_caddy_is_refused_in_words_before_anything_is_written(
     deploy: Runbook, hosts: FakeHosts
 ):
