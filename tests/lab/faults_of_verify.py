@@ -20,13 +20,15 @@ Act = Callable[[Lab], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """One fault; `hop` is what verify must name, and `seen` a part of how it says so."""
+    """One fault; `hop` is what verify must name, `seen` a part of how it says so (or of why), and
+    `todo` of what it says is to be done."""
 
     name: str
     begin: Act
     end: Act
     hop: str
     seen: str
+    todo: str = ""
     status: int = 1
     artefacts: frozenset[str] = frozenset()  # broken by the way in which the lab breaks it
 
@@ -63,9 +65,11 @@ def recover(lab: Lab, subject: str) -> None:
             shell(lab, edge.name, again)
 
 
-def of_lab(name: str, kind: str, subject: str, *, hop: str, seen: str, status: int = 1) -> Broken:
+def of_lab(
+    name: str, kind: str, subject: str, *, hop: str, seen: str, todo: str = "", status: int = 1
+) -> Broken:
     begin, end = fault(kind, subject)
-    return Broken(name=name, begin=begin, end=end, hop=hop, seen=seen, status=status)
+    return Broken(name=name, begin=begin, end=end, hop=hop, seen=seen, todo=todo, status=status)
 
 
 def unit(host: str, name: str, *, hop: str, seen: str = "inactive") -> Broken:
@@ -160,6 +164,37 @@ def late_certificate(lab: Lab) -> None:
     )
 
 
+# --- what stands in a service's way, and not in ours -----------------------------------------
+
+ORGANIZR = "/etc/systemd/system/organizr.service"
+ANEW = "systemctl daemon-reload && systemctl restart organizr"
+# Somebody else took the port while the service was away, and says nothing there.
+SQUATTER = """
+systemctl stop organizr
+systemd-run -q --unit=squatter python3 -c '
+import socket, time
+held = socket.create_server(("100.102.55.88", 80))
+time.sleep(3600)'
+until ss -Hltn "sport = :80" | grep -q .; do sleep 0.1; done
+"""
+SHUT = """
+nft add table inet shut
+nft 'add chain inet shut input { type filter hook input priority 0; }'
+nft 'add rule inet shut input iifname != "lo" tcp dport 443 drop'
+"""
+UNKNOWN = "/etc/unbound/unbound.conf.d/lab.conf"
+
+
+def back(script: str, subject: str) -> Act:
+    """`script` on the service's host, and everybody has seen that it is well again."""
+
+    def act(lab: Lab) -> None:
+        shell(lab, lab.topology.origin(subject).host, script)
+        recover(lab, subject)
+
+    return act
+
+
 RELOAD = "systemctl reload caddy"
 BROKEN = (
     of_lab("service stopped", "stop", "organizr@vps2",
@@ -170,6 +205,31 @@ BROKEN = (
            hop="service radarr@unraid", seen="503"),
     of_lab("service answers the wrong body", "wrong-body", "organizr@vps2",
            hop="service organizr@vps2", seen="200 '<!doctype html> wrong body"),
+    of_lab("service on loopback alone", "loopback", "organizr@vps2",
+           hop="service organizr@vps2", seen="it listens on loopback only (127.0.0.1:80)",
+           todo="let organizr listen on 100.102.55.88"),
+    of_lab("service refuses its name", "refuse-name", "sabnzbd@unraid",
+           hop="service sabnzbd@unraid", seen="by SABnzbd's host_whitelist",
+           todo="add sabnzbd.edge.test to host_whitelist"),
+    Broken(name="service on another port",
+           begin=on("vps2", f"cp -p {ORGANIZR} /run/kept && sed -i 's/:80$/:8085/' {ORGANIZR}"
+                    f" && {ANEW} && until ss -Hltn | grep -q :8085; do sleep 0.1; done"),
+           end=back(f"mv /run/kept {ORGANIZR} && {ANEW}", "organizr@vps2"),
+           hop="service organizr@vps2", seen="it is well and listens on 8085, nothing on 80",
+           todo="services.yaml: organizr: port: 8085"),
+    Broken(name="port held by another", begin=on("vps2", SQUATTER),
+           end=back("systemctl stop squatter; systemctl start organizr", "organizr@vps2"),
+           hop="service organizr@vps2", seen="port 80 is held by python3 (squatter.service)",
+           todo="take port 80 from python3"),
+    Broken(name="firewall on 443", begin=on("vps1", SHUT),
+           end=on("vps1", "nft delete table inet shut"),
+           hop="firewall vps1", seen="Caddy listens on 100.67.88.109:443",
+           todo="ufw allow in on tailscale0 to any port 443"),
+    Broken(name="names that no public DNS knows",
+           begin=on("cloudflare", f"cp -p {UNKNOWN} /run/kept && sed -i -e '/edge.test. 60/d'"
+                    f" -e '/edge.test/s/redirect/static/' {UNKNOWN} && systemctl restart unbound"),
+           end=on("cloudflare", f"mv /run/kept {UNKNOWN} && systemctl restart unbound"),
+           hop="public dns", seen="NXDOMAIN", todo="cloudflared tunnel route dns "),
     unit("vps1", "caddy", hop="caddy vps1"),
     edited("one upstream order swapped", "vps2", CADDYFILE,
            "s/100.67.88.109:3001 100.102.55.88:3001/100.102.55.88:3001 100.67.88.109:3001/",

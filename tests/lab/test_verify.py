@@ -32,7 +32,8 @@ def test_each_fault_is_named_by_its_hop_and_nothing_else(steady_lab: Lab, broken
     finally:
         broken.end(steady_lab)
     assert failed_hops(roots) - broken.artefacts == {broken.hop}, roots
-    assert any(broken.seen in finding["seen"] for finding in roots), roots
+    assert any(broken.seen in f"{one['seen']} {one['why']}" for one in roots), roots
+    assert any(broken.todo in one["todo"] for one in roots), roots
     assert status == broken.status
 
 
