@@ -6,7 +6,7 @@ that it needs no escape anywhere; free text (`Line`) is quoted where it is used,
 """
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, ClassVar
@@ -27,16 +27,21 @@ class Strict:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
-def matching(pattern: str, meaning: str) -> Callable[[str], str]:
+@dataclass(frozen=True)
+class Matching:
     """A check that a text is `meaning`, whole. It raises ValueError."""
-    regex = re.compile(pattern)
 
-    def check(value: str) -> str:
-        if not regex.fullmatch(value):
-            raise ValueError(f"{value!r} is not {meaning}")
+    pattern: str
+    meaning: str
+
+    def __call__(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"{value!r} is not {self.meaning}")
         return value
 
-    return check
+
+def matching(pattern: str, meaning: str) -> Matching:
+    return Matching(pattern, meaning)
 
 
 def _path(value: str) -> str:

@@ -32,7 +32,7 @@ HeaderChanges = Mapping[HeaderName, HeaderText | None]  # None takes it away
 # Header -> texts of which it holds one, in letters of any size; "" is in each that is sent at all.
 HeaderWords = Mapping[
     HeaderName,
-    Annotated[tuple[Line, ...], BeforeValidator(one_or_many), Field(min_length=1)],
+    Annotated[tuple[Line, ...], Field(min_length=1), BeforeValidator(one_or_many)],
 ]
 
 

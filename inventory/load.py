@@ -255,7 +255,13 @@ def _entries(
     found: dict[str, T] = {}
     for name, entry in _part(content, part, files.services).items():
         try:
-            raw = {"name": name, **_part({name: entry}, name, files.services, part)}
+            said = _part({name: entry}, name, files.services, part)
+            if "name" in said:
+                raise InventoryError(
+                    f"{short(files.services)}: {name}.name: unknown key: the name is {name!r}, "
+                    "above it"
+                )
+            raw = {"name": name, **said}
             if kind is Service:
                 raw = {"title": name, "unit": name, **_of_edges(raw), **raw}
             found[name] = _read(kind, raw, _below(files.services, name))

@@ -73,6 +73,7 @@ def make_site(folder: Path, *, checkout: Path = ROOT, history: bool = False) -> 
     with _beside(folder) as new:
         _git(new, "init", "--quiet", f"--initial-branch={BRANCH}")
         brought = _bring(checkout, new, files) if history else _copy(checkout, new, files)
+        _lead_to_schemas(new, files)
         _write(new / "README.md", README.format(checkout=ROOT))
         _write(new / ".gitignore", IGNORED)
         _git(new, "add", "--all")
@@ -154,6 +155,13 @@ def _bring(checkout: Path, new: Path, files: tuple[str, ...]) -> int:
     commits = _git(checkout, "rev-list", "HEAD").decode().split()
     _write(new / MOVED, "".join(f"{commit[:SHORT]}\n" for commit in commits))
     return int(_git(new, "rev-list", "--count", BRANCH))
+
+
+def _lead_to_schemas(new: Path, files: tuple[str, ...]) -> None:
+    """The schemas that editors read are the checkout's."""
+    for path in (new / name for name in files):
+        text = path.read_text(encoding="utf-8")
+        _write(path, text.replace("$schema=../docs/schema/", f"$schema={ROOT}/docs/schema/", 1))
 
 
 def _write(path: Path, text: str) -> None:

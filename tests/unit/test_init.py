@@ -57,6 +57,25 @@ def test_a_new_site_is_a_clean_repository_with_every_file_that_its_settings_name
     assert not (made / MOVED).exists()
 
 
+@pytest.mark.parametrize("flags", [(), ("--from",)])
+def test_an_editor_of_the_new_site_finds_the_schemas_of_the_checkout(
+    init: Runbook,
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str],
+):
+    monkeypatch.setattr("runbooks.init.ROOT", checkout)
+    mcp = checkout / "mcp.yaml"
+    line = "# yaml-language-server: $schema={}/docs/schema/mcp.schema.json\n"
+    mcp.write_text(line.format("..") + mcp.read_text())
+    git(checkout, "commit", "-q", "-am", "an editor's line")
+    made = tmp_path / "edge"
+    assert init(str(made), *(flags and (*flags, str(checkout)))).status == 0
+    assert (made / "mcp.yaml").read_text().startswith(line.format(ROOT))
+    assert not read_source(made).dirty
+
+
 def test_a_site_that_is_moved_keeps_its_history_and_knows_the_checkouts_commits(
     init: Runbook, checkout: Path, tmp_path: Path
 ):

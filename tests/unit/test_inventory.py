@@ -76,6 +76,7 @@ MISTAKES = [
     ("services", "services.sonarr.health.path", "ping", "is not a path on the service"),
     ("services", "services.sonarr.health.path", "/{$HOME}", "is not a path on the service"),
     ("services", "services.sonarr.prot", 1, "sonarr.prot: unknown key (known: access, aliases"),
+    ("services", "services.sonarr.name", "x", "sonarr.name: unknown key: the name is 'sonarr'"),
     ("services", "services.sonarr.health.stat", 1, "sonarr.health.stat: unknown key (known: body"),
     ("services", "services.sonarr.health", None, "sonarr.health: is missing"),
     ("services", "services.organizr.budget", {"loss": 1}, "organizr.budget.loss: unknown key"),
