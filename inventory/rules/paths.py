@@ -1,5 +1,6 @@
 """Rules of the places that twinedge writes to: each a place of its own, and nobody else's."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from inventory.catalogue import Catalogue, Host
@@ -8,6 +9,20 @@ from inventory.rules.words import nested, within
 
 FOLDERS = ("units", "state")  # of `paths`; all others are files
 SHARED = {"units", "lsyncd_unit"}  # a unit lies among the units
+UNITS = {"units", "lsyncd_unit"}  # lie where the system has its own
+# What a host has of its own, and a file of ours would replace: accounts, logins, programs.
+SYSTEM_FILES = (
+    *("/etc/crontab", "/etc/environment", "/etc/fstab", "/etc/group", "/etc/gshadow"),
+    *("/etc/hostname", "/etc/hosts", "/etc/ld.so.conf", "/etc/ld.so.preload", "/etc/machine-id"),
+    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/profile", "/etc/resolv.conf", "/etc/shadow"),
+    *("/etc/sudoers", "/etc/sysctl.conf"),
+)
+SYSTEM_PLACES = (
+    *("/bin", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr/bin", "/usr/lib"),
+    *("/usr/libexec", "/usr/sbin", "/etc/cron.d", "/etc/pam.d", "/etc/profile.d", "/etc/ssh"),
+    *("/etc/sudoers.d", "/etc/udev", "/var/lib/dpkg", "/var/spool"),
+)
+LOGIN_FILE = re.compile(r"(/root|/home/[^/]+)/\.(bash\w*|forward|gitconfig|k?shrc|profile|zsh\w*)")
 OURS = {"state", "look"}  # by default, on a host without systemd
 UNSERVED = (
     *("/dev", "/etc", "/proc", "/root", "/sys", "/var/backups", "/var/lib/caddy"),
@@ -31,10 +46,27 @@ def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 yield f"{host.name}.data.paths.{inner}", f"{path} is at or below {outer}'s"
 
 
+def nothing_of_the_systems_is_replaced(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for host in catalogue.hosts.values():
+        for key, path in managed_files(host, catalogue).items():
+            if key not in UNITS and is_the_systems(path):
+                yield f"{host.name}.data.paths.{key}", f"{path} is the system's own"
+
+
+def is_the_systems(path: str) -> bool:
+    """Would a file of ours there replace one that the host itself obeys?"""
+    return (
+        path in SYSTEM_FILES
+        or within(path, SYSTEM_PLACES) is not None
+        or LOGIN_FILE.fullmatch(path) is not None
+        or "/.ssh/" in path
+    )
+
+
 def the_files_of_clients_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     clients = catalogue.mcp.clients
     for name, client in clients.items():
-        if within(client.path, OBEYED_FOLDERS) or "/.ssh/" in client.path:
+        if within(client.path, OBEYED_FOLDERS) or is_the_systems(client.path):
             yield f"clients.{name}.path", f"{client.path} lies in a folder that the host obeys"
     for host in catalogue.hosts.values():
         theirs = {f"client {n}": c.path for n, c in clients.items() if c.is_on(host.name)}
@@ -93,10 +125,10 @@ def what_is_written_here_is_ours(catalogue: Catalogue) -> Iterator[tuple[str, st
         owner = next((name for name, other in owned.items() if path == other), None)
         if owner:
             yield key, f"{path} is where the deploy writes {owner}"
-        elif within(path, ("/etc", *OBEYED_FOLDERS)) or "/.ssh/" in path:
+        elif within(path, ("/etc", *OBEYED_FOLDERS)) or is_the_systems(path):
             yield key, f"{path} lies in a folder that the host itself obeys"
 
 
 SITE_RULES = (the_page_is_alone, what_is_written_here_is_ours)
-HOST_RULES = (managed_files_are_apart,)
+HOST_RULES = (managed_files_are_apart, nothing_of_the_systems_is_replaced)
 MCP_RULES = (the_files_of_clients_are_apart,)
