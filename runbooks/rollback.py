@@ -77,7 +77,7 @@ def rollback(arguments: Namespace) -> int:
         tell(host, "has no release before the one that it runs, and stays on that")
     todo = {host: t for host, t in targets.items() if t.id != found[host].current}
     blind = [host for host, t in todo.items() if _ends_look(session, host, found[host], t)]
-    read = {} if arguments.apply else _differences(session, found, todo)
+    read = _differences(session, found, todo)
     for host, target in targets.items():
         for n, words in enumerate(_change(found[host], target, read.get(host, {}))):
             tell("" if n else host, words)
@@ -90,7 +90,7 @@ def rollback(arguments: Namespace) -> int:
         tell_how_to_apply()
     if not arguments.apply or not todo:
         return Exit.OK
-    return _apply(arguments, session, found, todo, blind)
+    return _apply(arguments, session, found, todo, blind, read)
 
 
 def _apply(
@@ -99,8 +99,9 @@ def _apply(
     found: Mapping[str, Releases],
     todo: Mapping[str, ReleaseInfo],
     blind: Sequence[str],
+    read: Mapping[str, Mapping[str, FileChange]],
 ) -> int:
-    gate = _look_from_outside(arguments, session, found, todo)
+    gate = _look_from_outside(arguments, session, found, todo, read)
     if any(change.caddy for change in gate.changes.values()):
         begin.refuse_forgetting(gate, arguments.reload_anyway)
     states: Mapping[str, HostState] = _on_all(session, release.survey)
@@ -141,27 +142,49 @@ def _look_from_outside(
     session: Session,
     found: Mapping[str, Releases],
     todo: Mapping[str, ReleaseInfo],
+    differences: Mapping[str, Mapping[str, FileChange]],
 ) -> Gate:
-    """Ask what will be asked after the commit. What the earlier release serves is known then."""
+    """Ask what will be asked after the commit."""
     hosts = session.catalogue.hosts
 
     def read(task: Task) -> Result:
         host = hosts[task.host.name]
-        both = release.read(task, host, _serving(host)).result
-        texts = dict.fromkeys(_serving(host), both)
-        return Result(host=task.host, result=served_by(host, texts, session.catalogue))
+        return Result(host=task.host, result=release.read(task, host, _serving(host)).result)
 
     outcome = session.run(read, list(todo))
     begin.refuse_errors(outcome)
-    changes = {}
-    for name, target in todo.items():
-        caddy, resolver = (_touches(found[name], target, path) for path in _serving(hosts[name]))
-        changes[name] = Change(
-            caddy=caddy, resolver=resolver, before=outcome.done[name], after=None
-        )
+    changes = {
+        name: _gated(session, hosts[name], found[name], target, outcome.done[name], differences)
+        for name, target in todo.items()
+    }
     gate = Gate(catalogue=session.catalogue, changes=changes, accepted=arguments.accept)
     gate.look()
     return gate
+
+
+def _gated(
+    session: Session,
+    host: Host,
+    releases: Releases,
+    target: ReleaseInfo,
+    both: str,
+    differences: Mapping[str, Mapping[str, FileChange]],
+) -> Change:
+    """What `target` has to do with what `host` serves; `both` are its Caddyfile and its resolver's
+    file now. Where a file that differs could not be read, what comes is not known.
+    """
+    caddy, resolver = (_touches(releases, target, path) for path in _serving(host))
+    read = {p: of for p, of in differences[host.name].items() if p in _serving(host)}
+    now = {path: read[path].live.text if path in read else both for path in _serving(host)}
+    then = now | {path: of.config.text for path, of in read.items()}
+    paths = host.paths
+    known = (paths.caddy in read or not caddy) and (paths.resolver in read or not resolver)
+    return Change(
+        caddy=caddy,
+        resolver=resolver,
+        before=served_by(host, now, session.catalogue),
+        after=served_by(host, then, session.catalogue) if known else None,
+    )
 
 
 def _serving(host: Host) -> tuple[str, str]:

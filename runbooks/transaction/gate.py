@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Host, Service
 from runbooks.transaction.asking import (
     DIRECT,
@@ -142,17 +143,22 @@ class Gate:
     # --- before ------------------------------------------------------------------------------
 
     def forgotten(self) -> Iterator[str]:
-        """The first placements that do not answer, of services with a fallback that some Caddy
-        serves: its reload would forget that they are down."""
+        """The first placements that do not answer, of services with a fallback, where some Caddy
+        asks them there: its reload would forget that they are down."""
         for service in self.catalogue.web_services:
-            known = any(service.name in change.before.routes for change in self.changes.values())
-            heard = self.before.get((DIRECT, service.name, service.placements[0]))
-            if known and service.has_failover and heard and not heard.is_well:
-                yield f"{service.name}@{service.placements[0]}: {heard.words}"
+            if not service.has_failover:
+                continue
+            first = service.placements[0]
+            address = at_port(self.catalogue.address_of(first), service.port)
+            routes = [change.before.routes.get(service.name) for change in self.changes.values()]
+            known = any(route and address in route.upstreams for route in routes)
+            heard = self.before.get((DIRECT, service.name, first))
+            if known and heard and not heard.is_well:
+                yield f"{service.name}@{first}: {heard.words}"
 
     def forebodings(self) -> Iterator[str]:
         """What the plan leads to where nothing is well now, though it is served well."""
-        for service in self.catalogue.web_services:
+        for service in (s for s in self.catalogue.web_services if s.placements):
             moved = [edge for edge in self._edges(self.changes) if self._moves(service, edge)]
             served = [e for e in moved if self._was(ROUTE, service.name, e.name) is Well.WELL]
             heard = self.before.get((DIRECT, service.name, service.placements[0]))
@@ -247,7 +253,9 @@ class Gate:
         return fell
 
     def _is_healthy(self, service: Service, direct: Sight) -> bool:
-        """Does some placement answer well past every Caddy?"""
+        """Does some placement answer well past every Caddy? One without any is Caddy's own."""
+        if not service.placements:
+            return True
         heard = [direct.get((DIRECT, service.name, host)) for host in service.placements]
         return any(told.is_well for told in heard if told)
 

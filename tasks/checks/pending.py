@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from inventory.appliance import at_port
 from inventory.catalogue import Service
-from tasks.checks import parts
+from tasks.checks import cloudflare, parts
 from tasks.checks.finding import Finding, Status
 from tasks.checks.survey import Survey
 from tasks.plan import HostPlan
@@ -55,11 +55,11 @@ def _is_pending(survey: Survey, finding: Finding) -> bool:
         case "caddy" if service and finding.host:
             order = finding.part == parts.order(service.name, finding.host)
             return _differs(survey, finding.host, service, upstreams=order)
+        case "cloudflare" if service and finding.hop == cloudflare.HOP:
+            return _is_served_nowhere(survey, service)
         case "access" if service:
-            edges = [edge.name for edge in survey.edges]
             entered = finding.hop == "access" and "STRANGER" in finding.seen
-            unknown = [_differs(survey, edge, service, upstreams=False) for edge in edges]
-            return bool(edges) and all(unknown) and not entered
+            return _is_served_nowhere(survey, service) and not entered
         case "dns" if finding.host and " at " in finding.subject:
             return _lacks_record(survey, finding.host, finding.subject.partition(" at ")[0])
         case "tunnel" if finding.host and finding.part == parts.ingress(finding.host):
@@ -96,6 +96,12 @@ def _differs(survey: Survey, edge: str, service: Service, *, upstreams: bool) ->
         return tells
     wanted = frozenset(survey.catalogue.upstreams_from(edge, service))
     return route.hostname != service.hostname or (upstreams and route.upstreams != wanted)
+
+
+def _is_served_nowhere(survey: Survey, service: Service) -> bool:
+    """Does no edge's Caddy know the service's name yet?"""
+    edges = [edge.name for edge in survey.edges]
+    return bool(edges) and all(_differs(survey, e, service, upstreams=False) for e in edges)
 
 
 def _is_asked_nowhere(survey: Survey, service: Service, host: str) -> bool:

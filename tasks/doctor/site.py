@@ -28,6 +28,13 @@ def judge(catalogue: Catalogue, here: str) -> Iterator[Finding]:
         yield from found or [_finding(check, check, here, Status.OK, "nothing is in the way")]
 
 
+def refuse_contradictions(catalogue: Catalogue) -> None:
+    """Raise InventoryError where a deploy would certainly fail at what the site says."""
+    for finding in _tunnel(catalogue, ""):
+        if finding.status is Status.FAILED:
+            raise InventoryError(f"{finding.seen}: {finding.todo}")
+
+
 def _finding(
     check: str, subject: str, here: str, status: Status, seen: str, todo: str = ""
 ) -> Finding:
@@ -57,7 +64,7 @@ def _tunnel(catalogue: Catalogue, here: str) -> Iterator[Finding]:
     try:
         told = json.loads(Secret(tunnel.credentials).reveal())
     except InventoryError:
-        return  # told with the secrets
+        told = {}  # told with the secrets
     except JSONDecodeError:
         told = None
     if not isinstance(told, dict):

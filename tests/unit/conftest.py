@@ -79,3 +79,8 @@ def deploy(
 ) -> Runbook:
     """Runs runbooks/deploy.py in this process against the fake hosts."""
     return in_process("deploy")
+
+
+@pytest.fixture
+def rollback(hosts: FakeHosts, in_process: Callable[[str], Runbook]) -> Runbook:
+    return in_process("rollback")

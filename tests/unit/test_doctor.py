@@ -165,6 +165,7 @@ def test_everything_is_found_at_once_and_nothing_is_written(
         "data.access.service_token: file:~nobody-9/x: nobody here has that home",
         "servers.github.env.GITHUB_PERSONAL_ACCESS_TOKEN: file:/nowhere/mcp: No such file",
         "data.domain is still the example's home.example",
+        "data.tunnel.id is still the example's",
         "data.access.team is still the example's example",
         "caddy 2.6.2 on vps1 is too old → 2.11.4 is needed",
         "cloudflared is not installed",
@@ -185,6 +186,15 @@ def test_credentials_of_another_tunnel_are_told_with_the_id_to_write(doctor: Run
     assert (one["status"], done.status) == ("failed", 1)
     assert "is still the example's" in one["seen"] and f"write {other} there" in one["todo"]
     assert "tunnel-secret-value" not in done.out
+
+
+def test_a_deploy_refuses_credentials_of_another_tunnel(deploy: Runbook, site: Site):
+    other = "6ff42ae2-765d-4adf-8112-31c55c1551ef"
+    told = {"TunnelID": other, "TunnelSecret": "tunnel-secret-value"}
+    (site.folder / "tunnel.json").write_text(json.dumps(told))
+    done = deploy("--apply")
+    assert done.status == 2 and f"write {other} there" in " ".join(done.err.split())
+    assert "tunnel-secret-value" not in done.out + done.err
 
 
 def test_a_key_that_is_not_there_is_told(doctor: Runbook, site: Site):

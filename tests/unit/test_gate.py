@@ -242,6 +242,58 @@ def test_a_service_that_caddy_never_had_is_no_reason_to_refuse_a_reload(
     assert "bring it back first, or say --reload-anyway" in deploy("--apply").err
 
 
+def test_a_service_that_is_nothing_but_caddys_answer_is_deployed_and_judged_like_any_other(
+    deploy: Runbook, rollback: Runbook, site: Site, world: World
+):
+    moved = {"title": "Old", "hostname": "old", "front": {"redirect": "https://new.example"}}
+    site.change("services", "services.old", moved)
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    done = deploy("--apply")
+    assert (done.status, done.err) == (0, "")
+    site.change("services", "services.old.front.redirect", "https://newer.example")
+    broken: list[str] = []
+
+    def says(_: Catalogue, question: Question) -> Answer | None:
+        broken.append(str(question))
+        again = broken.count(str(question)) > 1
+        return DEAD if question.subject == "old" and again else None
+
+    world.says = says
+    assert "old through vps1: 502, before 200" in deploy("--apply").err
+    world.says = lambda _, question: None
+    assert rollback("--to", "previous", "--apply").status == 0
+
+
+def test_what_is_accepted_is_not_refused_for_an_address_that_no_caddy_has_asked(
+    deploy: Runbook, site: Site, world: World
+):
+    assert deploy("--apply").status == 0
+    world.says = lambda _, q: DEAD if (q.subject, q.kind) == ("organizr", "at") else None
+    site.change("services", "services.organizr.port", 8099)
+    assert "to allow it: --accept organizr" in " ".join(deploy().out.split())
+    done = deploy("--apply", "--accept", "organizr")
+    assert (done.status, done.err) == (0, "")
+
+
+def test_what_goes_down_during_a_rollback_does_not_undo_it(
+    deploy: Runbook, rollback: Runbook, site: Site, world: World
+):
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    assert deploy("--apply").status == 0
+    looked: list[str] = []
+
+    def says(_: Catalogue, question: Question) -> Answer | None:
+        looked.append(str(question))
+        return DEAD if question.subject == "radarr" and "radarr at unraid" in looked[:-1] else None
+
+    world.says = says
+    done = rollback("--to", "previous", "--apply")
+    assert (done.status, done.err) == (0, "")
+    assert "radarr    went down meanwhile: 502, before 200" in done.out
+
+
 def test_a_deploy_tells_as_json_and_in_the_history_what_became_of_each_service(
     deploy: Runbook, site: Site, world: World, hosts: FakeHosts
 ):

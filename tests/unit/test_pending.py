@@ -8,6 +8,9 @@ import pytest
 
 from inventory.load import load_catalogue
 from journal.history import History
+from outside.plan import Outlook, Plan, Step, Turn
+from outside.seen import Seen, Zone
+from tasks.checks import cloudflare, pending
 from tasks.checks.finding import Finding, Status
 from tasks.lookup import DnsAnswer
 from tasks.probe import Answer
@@ -97,3 +100,18 @@ def test_after_a_rollback_nobody_is_told_to_deploy_that_again(verify: Verify, ah
     advice = {f["todo"] for f in told["findings"] if f["status"] in ("undeployed", "warn")}
     assert advice and not [words for words in advice if "--apply" in words]
     assert all("mend the inventory first" in words for words in advice)
+
+
+def test_a_name_that_cloudflare_does_not_know_yet_is_not_deployed_and_no_difference(ahead: Edge):
+    def step(host: str) -> Step:
+        return Step(
+            action="create", kind="record", host=host, name=f"CNAME {host}", turn=Turn.RECORD_COMES
+        )
+
+    zone = Zone(id="z", name="home.example", status="active", account={"id": "a"})
+    seen = Seen(zone=zone, tunnel=None, records=(), apps=(), policies=(), service_tokens=())
+    plan = Plan(steps=(step("wiki.home.example"), step("plex.home.example")))
+    survey = replace(ahead.survey(), outside=Outlook(seen=seen, plan=plan))
+    found = {f.subject: f.status for f in pending.settle(survey, cloudflare.judge(survey))}
+    assert found["wiki.home.example at Cloudflare"] is Status.UNDEPLOYED
+    assert found["plex.home.example at Cloudflare"] is Status.WARN

@@ -1,7 +1,5 @@
 """What a rollback leaves on the hosts, with the hosts' script real and the network not."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.runbook import Runbook
@@ -10,11 +8,6 @@ from tests.unit.fakehosts import SHELLS, FakeHosts
 
 MCP = "/etc/mcp/mcp.json"
 ADDED = "/etc/unbound/more.d/twinedge.conf"
-
-
-@pytest.fixture
-def rollback(hosts: FakeHosts, in_process: Callable[[str], Runbook]) -> Runbook:
-    return in_process("rollback")
 
 
 def test_a_file_that_the_earlier_release_did_not_know_is_gone_after_the_rollback(
