@@ -24,8 +24,12 @@ OWN_LAB = ("test_upgrade", "test_docker", "test_lab_itself", "test_unraid", "tes
            "test_kinds")  # fmt: skip
 
 
+# The longest of the others next, so that no worker is left alone with one at the end.
+LONG = ("test_verify", "test_transaction", "test_failover", "test_deploy")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(OWN_LAB)}
+    order = {name: place for place, name in enumerate((*OWN_LAB, *LONG))}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
