@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.api import Lab
+from tasks.configs import replica
 from tests.lab.conftest import shell
 
 CADDYFILE = "/etc/caddy/Caddyfile"
@@ -195,6 +196,22 @@ def back(script: str, subject: str) -> Act:
     return act
 
 
+# A Caddy that takes connections and says nothing, also when the watch has it started anew.
+ILL = "/run/systemd/system/caddy.service.d"
+MUTE = f"""
+mkdir -p {ILL} && cat > {ILL}/ill.conf <<'END'
+[Service]
+Type=exec
+ExecStart=
+ExecStart=/usr/bin/python3 -c 'import socket, time; \\
+    at = [("100.67.88.109", 443), ("100.67.88.109", 8081), ("127.0.0.1", 8081)]; \\
+    held = [socket.create_server(each) for each in at]; \\
+    time.sleep(3600)'
+END
+systemctl daemon-reload && systemctl restart caddy
+until [ -e {replica.LEFT} ]; do sleep 0.1; done
+"""
+
 RELOAD = "systemctl reload caddy"
 BROKEN = (
     of_lab("service stopped", "stop", "organizr@vps2",
@@ -230,6 +247,9 @@ BROKEN = (
                     f" -e '/edge.test/s/redirect/static/' {UNKNOWN} && systemctl restart unbound"),
            end=on("cloudflare", f"mv /run/kept {UNKNOWN} && systemctl restart unbound"),
            hop="public dns", seen="NXDOMAIN", todo="cloudflared tunnel route dns "),
+    Broken(name="replica gone because its Caddy is ill", begin=on("vps1", MUTE),
+           end=on("vps1", f"rm -r {ILL} && systemctl daemon-reload && systemctl restart caddy"),
+           hop="caddy vps1", seen="its admin API does not answer"),
     unit("vps1", "caddy", hop="caddy vps1"),
     edited("one upstream order swapped", "vps2", CADDYFILE,
            "s/100.67.88.109:3001 100.102.55.88:3001/100.102.55.88:3001 100.67.88.109:3001/",
