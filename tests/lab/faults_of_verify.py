@@ -48,6 +48,10 @@ def both(*acts: Act) -> Act:
     return lambda lab: [act(lab) for act in acts]
 
 
+# What both resolvers remember of the public one, for up to a minute.
+FORGET = both(on("vps1", "systemctl restart unbound"), on("vps2", "systemctl restart unbound"))
+
+
 def fault(kind: str, subject: str, **options: str) -> tuple[Act, Act]:
     """One of the lab's own."""
 
@@ -252,8 +256,9 @@ BROKEN = (
            begin=both(
                on("cloudflare", f"cp -p {UNKNOWN} /run/kept && sed -i -e '/edge.test. 60/d'"
                   f" -e '/edge.test/s/redirect/static/' {UNKNOWN} && systemctl restart unbound"),
-               on("vps1", FORWARDED)),
-           end=on("cloudflare", f"mv /run/kept {UNKNOWN} && systemctl restart unbound"),
+               FORGET, on("vps1", FORWARDED)),
+           end=both(on("cloudflare", f"mv /run/kept {UNKNOWN} && systemctl restart unbound"),
+                    FORGET),
            hop="public dns", seen="NXDOMAIN", todo="cloudflared tunnel route dns "),
     Broken(name="replica gone because its Caddy is ill", begin=on("vps1", MUTE),
            end=on("vps1", f"rm -r {ILL} && systemctl daemon-reload && systemctl restart caddy"),
