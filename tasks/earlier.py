@@ -7,6 +7,7 @@ from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
 from tasks.configs.file import ConfigFile
+from tasks.heard import heard
 from tasks.live import LiveFile
 from tasks.plan import FileChange
 from tasks.quote import shell as word
@@ -53,4 +54,4 @@ def _changes(lines: Sequence[str]) -> Iterator[tuple[str, FileChange]]:
 
 
 def _text(packed: str) -> str | None:
-    return base64.b64decode(packed).decode("utf-8", "replace") if packed else None
+    return heard(base64.b64decode(packed)) if packed else None

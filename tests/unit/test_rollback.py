@@ -113,3 +113,15 @@ def test_a_look_shows_what_would_change_in_each_file_and_no_secret(
     whole = rollback("--to", "previous", "--host", "vps1", "--diff").out
     assert "+https://plex.home.example" in whole and "-https://movies.home.example" in whole
     assert "TunnelSecret" not in whole
+
+
+def test_a_look_at_the_files_of_a_broken_in_host_steers_no_terminal(
+    deploy: Runbook, rollback: Runbook, hosts: FakeHosts, site: Site
+):
+    assert deploy("--apply").status == 0
+    site.change("services", "services.plex.hostname", "movies")
+    assert deploy("--apply").status == 0
+    with hosts["vps1"].path("/etc/caddy/Caddyfile").open("a") as caddyfile:
+        caddyfile.write("# \x1b]0;owned\x07\n")
+    shown = rollback("--to", "previous", "--host", "vps1", "--diff").out
+    assert "owned" in shown and not {"\x1b", "\x07"} & {*shown}
