@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from journal.history import History
 from journal.page.page import page
 from journal.report import make_report
-from runbooks.cli import out
+from runbooks.lines import out
 from runbooks.survey import matrix
 from runbooks.verify import CHECKS
 from tasks.checks.diagnosis import diagnose, faults

@@ -553,7 +553,11 @@ class Catalogue:
         Always the service's own port, never the other Caddy: two Caddys that fall back
         on each other loop (measured: 1,182 requests in flight from one).
         """
-        return tuple(at_port(self.address_of(on), service.port) for on in service.order_from(host))
+        return tuple(self.upstream_on(on, service) for on in service.order_from(host))
+
+    def upstream_on(self, host: str, service: Service) -> str:
+        """`address:port` of the placement on `host`."""
+        return at_port(self.address_of(host), service.port)
 
     def address_of(self, name: str) -> str:
         """Where services are asked that run on this host, or on this appliance."""

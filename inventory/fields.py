@@ -40,10 +40,6 @@ class Matching:
         return value
 
 
-def matching(pattern: str, meaning: str) -> Matching:
-    return Matching(pattern, meaning)
-
-
 def _path(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9_@+.-]+)+", value) or ".." in value.split("/"):
         raise ValueError(f"{value!r} is not an absolute path such as /etc/caddy/Caddyfile")
@@ -76,7 +72,7 @@ _UNSEEN = (
     r"\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
     r"\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-_one_line = matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text")
+_one_line = Matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*", "one line of text")
 
 
 def _line(value: str) -> str:
@@ -133,7 +129,7 @@ def _caddy_lines(value: str) -> str:
     return value
 
 
-_url = matching(
+_url = Matching(
     r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
     "a web address such as https://mcp.example/sse",
 )
@@ -200,14 +196,14 @@ def _url_or_secret(value: str) -> str:
 
 
 Name = Annotated[
-    str, AfterValidator(matching(LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
+    str, AfterValidator(Matching(LABEL, "a name of a-z, 0-9 and dashes such as uptime-kuma"))
 ]
-host_name = matching(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*", "a host name such as home.example")
+host_name = Matching(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*", "a host name such as home.example")
 DnsName = Annotated[str, AfterValidator(host_name)]
 RecordName = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             rf"(?=.{{1,253}}$)(_?{LABEL})(\._?{LABEL})*", "a name such as printer or _dmarc.lan"
         )
     ),
@@ -218,36 +214,36 @@ HomePath = Annotated[str, AfterValidator(_home_path)]
 SettingsPath = Annotated[
     str,
     AfterValidator(
-        matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
+        Matching(r"(?!.*\.\.)/?[A-Za-z0-9_@+.-]+(/[A-Za-z0-9_@+.-]+)*", "a path to a config.yaml")
     ),
 ]
 UrlPath = Annotated[
     str,
     AfterValidator(
-        matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
+        Matching(r"/[A-Za-z0-9._~/?&=+,:@%-]*", "a path on the service such as /api/ping")
     ),
 ]
 Prefix = Annotated[
     str,
     AfterValidator(
-        matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
+        Matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path in front of every other such as /app")
     ),
 ]
 _BELOW = r"(/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*|/\.well-known)+"
 Below = Annotated[
     str,
-    AfterValidator(matching(_BELOW, "a path such as /api, which stands for itself and all below")),
+    AfterValidator(Matching(_BELOW, "a path such as /api, which stands for itself and all below")),
 ]
 RoutePath = Annotated[
     str,
     AfterValidator(
-        matching(rf"/|{_BELOW}", "a path such as /api, or / for the front page and nothing below")
+        Matching(rf"/|{_BELOW}", "a path such as /api, or / for the front page and nothing below")
     ),
 ]
 HostHeader = Annotated[
     str,
     AfterValidator(
-        matching(rf"{LABEL}(\.{LABEL})*(:[0-9]{{1,5}})?", "a Host header such as nas.lan:8443")
+        Matching(rf"{LABEL}(\.{LABEL})*(:[0-9]{{1,5}})?", "a Host header such as nas.lan:8443")
     ),
 ]
 Trust = Annotated[str, AfterValidator(_trust)]
@@ -255,7 +251,7 @@ UrlOrSecret = Annotated[str, AfterValidator(_url_or_secret)]
 Audience = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             "[0-9a-f]{64}",
             "an AUD tag: 64 characters of 0-9 and a-f, in the application's overview in Zero Trust",
         )
@@ -264,29 +260,29 @@ Audience = Annotated[
 Unit = Annotated[
     str,
     AfterValidator(
-        matching(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", "the name of a unit or container such as plex")
+        Matching(r"[A-Za-z0-9][A-Za-z0-9_.@-]*", "the name of a unit or container such as plex")
     ),
 ]
 User = Annotated[
-    str, AfterValidator(matching(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as root"))
+    str, AfterValidator(Matching(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as root"))
 ]
 EnvName = Annotated[
-    str, AfterValidator(matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
+    str, AfterValidator(Matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name such as API_TOKEN"))
 ]
 HeaderName = Annotated[
     str,
-    AfterValidator(matching(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a header's name such as X-Api-Key")),
+    AfterValidator(Matching(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a header's name such as X-Api-Key")),
 ]
 McpName = Annotated[
     str,
     AfterValidator(
-        matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name such as brave_search")
+        Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a server's name such as brave_search")
     ),
 ]
 Uuid = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             "an id such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
         )
@@ -295,20 +291,20 @@ Uuid = Annotated[
 Hex32 = Annotated[
     str,
     AfterValidator(
-        matching("[0-9a-f]{32}", "an account id: 32 characters of 0-9 and a-f, in the dashboard")
+        Matching("[0-9a-f]{32}", "an account id: 32 characters of 0-9 and a-f, in the dashboard")
     ),
 ]
 Email = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             rf"[A-Za-z0-9._%+'-]{{1,64}}@{LABEL}(\.{LABEL})+",
             "an address such as me@home.example",
         )
     ),
 ]
 Session = Annotated[
-    str, AfterValidator(matching(r"[1-9][0-9]{0,3}[mh]", "a session such as 30m, 24h or 720h"))
+    str, AfterValidator(Matching(r"[1-9][0-9]{0,3}[mh]", "a session such as 30m, 24h or 720h"))
 ]
 ApiUrl = Annotated[str, AfterValidator(_api)]
 Line = Annotated[str, AfterValidator(_line)]
@@ -319,7 +315,7 @@ HeaderText = Annotated[str, AfterValidator(_line), AfterValidator(_literal)]
 RedirectTarget = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|(?=/(?!/)))(/[A-Za-z0-9._~/?&=+,:@%-]*)?",
             "an address such as https://new.example, or a path such as /web/",
         )
@@ -327,12 +323,12 @@ RedirectTarget = Annotated[
 ]
 Size = Annotated[
     str,
-    AfterValidator(matching(r"[1-9][0-9]{0,5}(KB|MB|GB)", "a size such as 500KB, 50MB or 2GB")),
+    AfterValidator(Matching(r"[1-9][0-9]{0,5}(KB|MB|GB)", "a size such as 500KB, 50MB or 2GB")),
 ]
 Pattern = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             r"(?!.*\*\*)/?[A-Za-z0-9_@+.*?~-]+(/[A-Za-z0-9_@+.*?~-]+)*/?",
             "a pattern of file names such as *.db, logs/ or /top/cache",
         )

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from inventory.fields import LABEL, matching
+from inventory.fields import LABEL, Matching
 
 SAMPLE = "twinedge-verify"  # stands for any name where one has to be asked
 
 Alias = Annotated[
     str,
     AfterValidator(
-        matching(
+        Matching(
             rf"(?=.{{1,253}}$)(\*|(\*\.)?{LABEL}(\.{LABEL})*)",
             "a name such as photos, photos.example.org, *.apps, or * for every other name",
         )

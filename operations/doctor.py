@@ -1,16 +1,15 @@
 """What would be in a deploy's way: everything at once, and nothing is written anywhere."""
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
 from inventory.errors import Exit
 from inventory.secrets import named
-from inventory.source import Source
+from operations.edge import Answers, Edge
 from tasks import release, unbound
 from tasks.checks.finding import Finding, Status
 from tasks.configs.file import ConfigFile
@@ -18,32 +17,9 @@ from tasks.configs.render import render_configs
 from tasks.doctor import ground, host, own_lines, site
 from tasks.host import host_side
 from tasks.plan import make_plan
-from tasks.shell import HostError, Unreachable
+from tasks.shell import Unreachable
 
 UNREAD = "cmd:echo '{}'"  # stands for a secret that nobody has, so that all else can be looked at
-
-
-class Answers(Protocol):
-    """What a task gave on each host, and why it could not."""
-
-    @property
-    def done(self) -> Mapping[str, Any]: ...
-    @property
-    def errors(self) -> Mapping[str, HostError]: ...
-
-
-class Edge(Protocol):
-    """The selected hosts, and the catalogue that they are in."""
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-    @property
-    def hosts(self) -> tuple[Host, ...]: ...
-    @property
-    def source(self) -> Source: ...
-    def run(
-        self, work: Callable[[Task], Result], hosts: Iterable[str] | None = None
-    ) -> Answers: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from inventory.errors import InventoryError
 from inventory.load import locate
 from inventory.rules import refuse_contradictions
 from inventory.yaml_file import short
-from operations.retire import Edge, NotRetired
+from operations.edge import Edge
+from operations.retire import refuse_errors
 from tasks import release, served
 
 _INGRESS = re.compile(r'^\s*- hostname: "(?P<name>[^"]+)"', re.MULTILINE)
@@ -72,9 +73,7 @@ def _live(edge: Edge) -> Mapping[str, Live]:
         return release.read(task, host, _serving(host))
 
     answers = edge.run(work)
-    if answers.errors:
-        lines = [f"{host}: {error}" for host, error in sorted(answers.errors.items())]
-        raise NotRetired("\n".join(lines))
+    refuse_errors(answers)
     return {
         host: Live(
             served=served.parse(text, text),

@@ -1,12 +1,12 @@
 """Taking a host out of the site: twinedge leaves it, and the others forget it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
 
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Catalogue, Host
 from inventory.errors import UsageError
+from operations.edge import Answers, Edge
 from tasks import release
 from tasks import retire as of_host
 from tasks.live import HostState
@@ -18,25 +18,6 @@ from tasks.shell import HostError, Unreachable
 
 class NotRetired(HostError):
     """The host is not taken off whole, or somebody still knows it."""
-
-
-class Answers(Protocol):
-    """What a task gave on each host, and why it could not."""
-
-    @property
-    def done(self) -> Mapping[str, Any]: ...
-    @property
-    def errors(self) -> Mapping[str, HostError]: ...
-
-
-class Edge(Protocol):
-    """The hosts of a site, and the catalogue that they are in."""
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-    def run(
-        self, work: Callable[[Task], Result], hosts: Iterable[str] | None = None
-    ) -> Answers: ...
 
 
 def gone(catalogue: Catalogue, states: Mapping[str, HostState]) -> Mapping[str, Member]:
@@ -79,7 +60,7 @@ def find(edge: Edge, name: str) -> Host | None:
     if name in edge.catalogue.hosts:
         return edge.catalogue.hosts[name]
     answers = edge.run(lambda task: release.survey(task, edge.catalogue.hosts[task.host.name]))
-    _refuse(answers, "nothing was changed on any host")
+    refuse_errors(answers, "nothing was changed on any host")
     found = gone(edge.catalogue, answers.done).get(name)
     return found.as_host(next(iter(edge.catalogue.hosts.values()))) if found else None
 
@@ -97,7 +78,9 @@ def leave(edge: Edge, host: Host, run: Run) -> Leaving:
 def _there(edge: Edge, host: Host, work: Callable[[Task], Result]) -> Leaving:
     answers = edge.run(work, [host.name])
     lost = isinstance(answers.errors.get(host.name), Unreachable)
-    _refuse(answers, "if it is gone for good: --lost, and the others forget it" if lost else "")
+    refuse_errors(
+        answers, "if it is gone for good: --lost, and the others forget it" if lost else ""
+    )
     found: Leaving = answers.done[host.name]
     return found
 
@@ -113,11 +96,12 @@ def forget(edge: Edge, parted: Host) -> Mapping[str, str]:
         return of_host.forget(task, left.hosts[task.host.name], parted, left)
 
     answers = edge.run(work, list(left.hosts))
-    _refuse(answers, f"these may still know {parted.name}: run the same once more")
+    refuse_errors(answers, f"these may still know {parted.name}: run the same once more")
     return {host: ", ".join(known) for host, known in answers.done.items()}
 
 
-def _refuse(answers: Answers, end: str) -> None:
+def refuse_errors(answers: Answers, end: str = "") -> None:
+    """Raise NotRetired with what every host says that could not answer, and `end` behind it."""
     if answers.errors:
         lines = [f"{host}: {error}" for host, error in sorted(answers.errors.items())]
         raise NotRetired("\n".join([*lines, *([end] if end else [])]))

@@ -23,10 +23,7 @@ from inventory.load import load_catalogue, locate
 from inventory.secret import redact
 from inventory.source import Source, read_source, root_of
 from inventory.yaml_file import short
-from runbooks.lines import err as err
-from runbooks.lines import out as out
-from runbooks.lines import say
-from runbooks.lines import tell as tell
+from runbooks.lines import err, say, tell
 from tasks.shell import HostError
 from tasks.ssh.options import settle
 

@@ -65,7 +65,7 @@ from tasks.configs.file import ConfigFile
 from tasks.configs.render import render_configs
 from tasks.doctor import ground
 from tasks.doctor.host import judged
-from tasks.doctor.site import refuse_contradictions
+from tasks.doctor.site import refuse_another_tunnel
 from tasks.plan import HostPlan, make_plan
 from tasks.release import Run
 
@@ -96,7 +96,7 @@ def _deploy(arguments: Namespace, report: Report) -> int:
     refuse_source(arguments, session.source)
     begin.canary(arguments, session)
     begin.refuse_unknown_services(arguments, session)
-    refuse_contradictions(session.catalogue)
+    refuse_another_tunnel(session.catalogue)
     with working("rendering and looking"):
         files = render(session)
         plans = report.plans = look(session, files)

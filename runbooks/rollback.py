@@ -149,7 +149,7 @@ def _look_from_outside(
 
     def read(task: Task) -> Result:
         host = hosts[task.host.name]
-        return Result(host=task.host, result=release.read(task, host, _serving(host)).result)
+        return release.read(task, host, _serving(host))
 
     outcome = session.run(read, list(todo))
     begin.refuse_errors(outcome)

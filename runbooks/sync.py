@@ -51,7 +51,8 @@ if __name__ == "__main__":
 from inventory.catalogue import Sync
 from inventory.errors import Exit, UsageError
 from inventory.schema import SCHEMA
-from runbooks.cli import Session, main, open_session, out, refuse_unknown
+from runbooks.cli import Session, main, open_session, refuse_unknown
+from runbooks.lines import out
 from runbooks.twoway.canary import verify
 from runbooks.twoway.conflicts import conflicts
 from runbooks.twoway.repair import repair

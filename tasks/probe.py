@@ -14,6 +14,8 @@ import httpx
 from inventory.front import AGENT
 
 SERVED_BY = "x-served-by"
+Method = Literal["GET", "HEAD"]
+
 BODY_LIMIT = 65536  # bytes that are read and compared
 
 
@@ -89,7 +91,7 @@ def ask(
     server_name: str | None = None,
     tls: ssl.SSLContext | None = None,
     headers: Mapping[str, str] | None = None,
-    method: Literal["GET", "HEAD"] = "GET",
+    method: Method = "GET",
     timeout: float = 5.0,
 ) -> Answer:
     """Ask for `path` of address:port, as `hostname` (in Host and, unless there is a

@@ -47,9 +47,9 @@ def in_process(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], Runbook]:
     """`in_process("deploy")` runs runbooks/deploy.py in this process, on the test's site."""
-    from runbooks import cli
+    from runbooks import cli, lines
 
-    monkeypatch.setattr(cli.out, "stderr", False)  # a runbook of one process may turn it
+    monkeypatch.setattr(lines.out, "stderr", False)  # a runbook of one process may turn it
 
     def of(name: str) -> Runbook:
         runbook = import_module(f"runbooks.{name}")

@@ -8,8 +8,7 @@ from inventory.rules.syncs import HOME, OBEYED_FOLDERS, SYSTEM_FOLDERS
 from inventory.rules.words import nested, within
 
 FOLDERS = ("units", "state")  # of `paths`; all others are files
-SHARED = {"units", "lsyncd_unit"}  # a unit lies among the units
-UNITS = {"units", "lsyncd_unit"}  # lie where the system has its own
+UNITS = {"units", "lsyncd_unit"}  # a unit lies among the units, and the system has its own there
 # What a host has of its own, and a file of ours would replace: accounts, logins, programs.
 SYSTEM_FILES = (
     *("/etc/crontab", "/etc/environment", "/etc/fstab", "/etc/group", "/etc/gshadow"),
@@ -42,7 +41,7 @@ def managed_files(host: Host, catalogue: Catalogue) -> Mapping[str, str]:
 def managed_files_are_apart(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for host in catalogue.hosts.values():
         for (outer, _), (inner, path) in nested(managed_files(host, catalogue).items()):
-            if {outer, inner} not in ([SHARED] if host.paths.look else [SHARED, OURS]):
+            if {outer, inner} not in ([UNITS] if host.paths.look else [UNITS, OURS]):
                 yield f"{host.name}.data.paths.{inner}", f"{path} is at or below {outer}'s"
 
 

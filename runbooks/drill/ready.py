@@ -10,7 +10,6 @@ from datetime import datetime
 
 from nornir.core.task import Result, Task
 
-from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Host, Service
 from inventory.errors import UsageError
 from runbooks.cli import Session
@@ -104,9 +103,7 @@ def _question(catalogue: Catalogue, service: Service, arguments: Namespace, run:
         body=health.body if as_health else "",
         echo=echo,
         run=f"{run.id}-{secrets.token_hex(2)}",
-        signers={
-            at_port(catalogue.address_of(host), service.port): host for host in service.placements
-        },
+        signers={catalogue.upstream_on(host, service): host for host in service.placements},
     )
 
 
@@ -206,7 +203,7 @@ def _unsteady(catalogue: Catalogue, service: Service) -> Iterator[Objection]:
             str(edge.address), 443, health_of(service).path, hostname=service.hostname,
             tls=probe.blind_tls(),
         )  # fmt: skip
-        signer = at_port(catalogue.address_of(first), service.port)
+        signer = catalogue.upstream_on(first, service)
         if not is_healthy(service, answer):
             yield Objection(where=edge.name, seen=f"its Caddy answers {answer.words}")
         elif answer.served_by != signer:

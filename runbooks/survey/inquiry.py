@@ -200,11 +200,16 @@ class Inquiry:
             for door in found
         }
 
+    @property
+    def _asks_outside(self) -> bool:
+        """Not one host's part of a path: only without a host filter."""
+        return self._wants("access") and len(self._edges) == len(self._catalogue.edges)
+
     def _ask_outside(
         self, pool: Executor, headers: Mapping[str, str] | None
     ) -> Mapping[str, Future[Any]]:
-        """By the public names. Not one host's part of a path: only without a host filter."""
-        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+        """By the public names."""
+        if not self._asks_outside:
             return {}
         return {
             s.name: pool.submit(access.ask, s, s.hostname, self._outside, headers)
@@ -214,7 +219,7 @@ class Inquiry:
 
     def _ask_outside_as(self, pool: Executor) -> Mapping[str, Future[Any]]:
         """Strangers, by the further names of public services: each needs Access by itself."""
-        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+        if not self._asks_outside:
             return {}
         return {
             name: pool.submit(access.ask, s, name, self._outside)
@@ -239,7 +244,7 @@ class Inquiry:
 
     def _ask_guards(self, pool: Executor) -> Mapping[str, Future[Any]]:
         """Of each name whose application is known."""
-        if not self._wants("access") or len(self._edges) < len(self._catalogue.edges):
+        if not self._asks_outside:
             return {}
         return {
             s.name: pool.submit(access.ask_guard, s, self._outside)

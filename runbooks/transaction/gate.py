@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Host, Service
 from runbooks.transaction.asking import (
     DIRECT,
@@ -149,7 +148,7 @@ class Gate:
             if not service.has_failover:
                 continue
             first = service.placements[0]
-            address = at_port(self.catalogue.address_of(first), service.port)
+            address = self.catalogue.upstream_on(first, service)
             routes = [change.before.routes.get(service.name) for change in self.changes.values()]
             known = any(route and address in route.upstreams for route in routes)
             heard = self.before.get((DIRECT, service.name, first))

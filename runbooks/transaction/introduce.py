@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from nornir.core.task import Result, Task
 
 from inventory.catalogue import Host
-from runbooks.cli import Outcome, Session, tell
+from runbooks.cli import Outcome, Session
+from runbooks.lines import tell
 from runbooks.transaction import begin
 from runbooks.transaction.rollout import words
 from tasks.keys import Found, Lines, Purpose

@@ -6,7 +6,8 @@ from typing import Any
 
 from inventory.catalogue import Sync
 from inventory.errors import UsageError
-from runbooks.cli import Session, out, tell
+from runbooks.cli import Session
+from runbooks.lines import out, tell
 from runbooks.remember import remembered
 from runbooks.twoway.sides import Answer, ask, conclude, say
 from tasks.configs.sync import home

@@ -8,7 +8,8 @@ from nornir.core.task import Task
 
 from inventory.catalogue import Sync
 from inventory.errors import Exit
-from runbooks.cli import Outcome, Session, tell
+from runbooks.cli import Outcome, Session
+from runbooks.lines import tell
 from runbooks.remember import Record
 from tasks.shell import HostError
 from tasks.sync import work

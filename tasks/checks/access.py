@@ -36,45 +36,41 @@ def ask(
     service: Service, name: str, way: Outside, headers: Mapping[str, str] | None = None
 ) -> Answer:
     """GET the health path by a public name; `headers` carry a service token."""
+    return _ask(name, health_of(service).path, way, headers)
+
+
+def ask_guard(service: Service, way: Outside) -> Answer:
+    """Which application is in front of its name? Cloudflare's edge is asked, no service."""
+    return _ask(service.hostname, health_of(service).path, way, guard.ASK, method="HEAD")
+
+
+def ask_keys(team: str, way: Outside) -> Answer:
+    """The keys with which the team's edge signs what it says."""
+    return _ask(guard.login_of(team), guard.CERTS, way)
+
+
+def _ask(
+    name: str,
+    path: str,
+    way: Outside,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: probe.Method = "GET",
+) -> Answer:
+    """By the public record of a name."""
     found = lookup.ask_nameserver(way.resolver, name, timeout=way.timeout)
     if not found.addresses:
         return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
     return probe.ask(
         min(found.addresses),
         443,
-        health_of(service).path,
+        path,
         hostname=name,
         tls=way.tls,
         headers=headers,
+        method=method,
         timeout=way.timeout,
     )
-
-
-def ask_guard(service: Service, way: Outside) -> Answer:
-    """Which application is in front of its name? Cloudflare's edge is asked, no service."""
-    found = lookup.ask_nameserver(way.resolver, service.hostname, timeout=way.timeout)
-    if not found.addresses:
-        return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
-    return probe.ask(
-        min(found.addresses),
-        443,
-        health_of(service).path,
-        hostname=service.hostname,
-        tls=way.tls,
-        headers=guard.ASK,
-        method="HEAD",
-        timeout=way.timeout,
-    )
-
-
-def ask_keys(team: str, way: Outside) -> Answer:
-    """The keys with which the team's edge signs what it says."""
-    host = guard.login_of(team)
-    found = lookup.ask_nameserver(way.resolver, host, timeout=way.timeout)
-    if not found.addresses:
-        return Answer(status=None, error=f"{way.resolver} {NO_ADDRESS} ({found.words})")
-    address = min(found.addresses)
-    return probe.ask(address, 443, guard.CERTS, hostname=host, tls=way.tls, timeout=way.timeout)
 
 
 def token_headers(reference: str) -> Mapping[str, str]:

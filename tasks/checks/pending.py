@@ -6,7 +6,6 @@ The files of a host's last deploy tell it; one that somebody else has changed te
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from inventory.appliance import at_port
 from inventory.catalogue import Service
 from tasks.checks import cloudflare, parts
 from tasks.checks.finding import Finding, Status
@@ -106,7 +105,7 @@ def _is_served_nowhere(survey: Survey, service: Service) -> bool:
 
 def _is_asked_nowhere(survey: Survey, service: Service, host: str) -> bool:
     """Does no edge's Caddy ask the service there yet?"""
-    address = at_port(survey.catalogue.address_of(host), service.port)
+    address = survey.catalogue.upstream_on(host, service)
     told = [_route(survey, edge.name, service) for edge in survey.edges]
     return bool(told) and all(
         tells and (route is None or address not in route.upstreams) for tells, route in told

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inventory.appliance import at_port
 from inventory.catalogue import Catalogue, Service
 from tasks.probe import Answer
 from tasks.way import Way, health_of, is_healthy
@@ -127,7 +126,7 @@ def _named(catalogue: Catalogue, service: Service, host: str, said: Answer, by: 
 
 
 def _address(catalogue: Catalogue, service: Service, host: str) -> str:
-    return at_port(catalogue.address_of(host), service.port)
+    return catalogue.upstream_on(host, service)
 
 
 def _known(service: Service, said: Answer) -> Rule | None:

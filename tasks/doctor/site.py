@@ -28,7 +28,7 @@ def judge(catalogue: Catalogue, here: str) -> Iterator[Finding]:
         yield from found or [_finding(check, check, here, Status.OK, "nothing is in the way")]
 
 
-def refuse_contradictions(catalogue: Catalogue) -> None:
+def refuse_another_tunnel(catalogue: Catalogue) -> None:
     """Raise InventoryError where a deploy would certainly fail at what the site says."""
     for finding in _tunnel(catalogue, ""):
         if finding.status is Status.FAILED:

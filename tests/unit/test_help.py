@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runbooks import cli
+from runbooks import lines
 
 FOLDER = Path(__file__).resolve().parents[2] / "runbooks"
 RUNBOOKS = sorted(p.stem for p in FOLDER.glob("*.py") if "__main__" in p.read_text("utf-8"))
@@ -24,7 +24,7 @@ def test_without_the_packages_a_runbook_says_so_in_one_sentence(name: str):
 
 
 def test_a_host_whose_name_is_longer_than_its_column_keeps_a_space(capsys):
-    cli.tell("ashburn-va-datacenter-2", "as wanted")
+    lines.tell("ashburn-va-datacenter-2", "as wanted")
     assert capsys.readouterr().out == "ashburn-va-datacenter-2 as wanted\n"
 
 

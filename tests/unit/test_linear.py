@@ -13,7 +13,7 @@ from inventory.catalogue import Catalogue
 from journal.history import History
 from journal.page.page import page
 from journal.report import make_report
-from runbooks.cli import out
+from runbooks.lines import out
 from runbooks.survey import matrix
 from runbooks.verify import CHECKS
 from tasks.checks import mesh
